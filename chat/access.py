@@ -1,0 +1,108 @@
+"""Who may read, post and create: the only place that decides it.
+
+One order of checks everywhere: signed in (USER_HAS_TO_LOGIN), room exists (ROOM_INVALID), allowed
+(ROOM_ACCESS_DENIED). A private room that one may not know of answers exactly like a room that does not exist.
+"""
+
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import OuterRef, Subquery, Value
+from django.http import HttpRequest
+
+from chat.models import ClaimedEvent, Membership, Room, User
+from chat.names import HIDDEN_ROOM_PREFIX, ROOM_NAME_RULE, is_room_name, room_key
+from chat.problems import Problem, room_invalid
+
+Person = User | AnonymousUser
+
+
+def find_rooms(person: Person, names: Iterable[str]) -> dict[str, Room | None]:
+    """The rooms called `names` that `person` may read, by room key; None for one that does not exist yet.
+
+    One query for any number of rooms. Raises Problem for the first name that is refused.
+    """
+    keys = list(dict.fromkeys(room_key(name) for name in names))
+    for key in keys:
+        if not is_room_name(key):
+            raise Problem("ROOM_INVALID", f"There is no such room: a room's name has {ROOM_NAME_RULE}.")
+    rooms = {room.name_key: room for room in Room.objects.filter(name_key__in=keys).annotate(role=_role(person))}
+    found: dict[str, Room | None] = {}
+    for key in keys:
+        room = rooms.get(key)
+        if (room is None and key.startswith(HIDDEN_ROOM_PREFIX)) or (room and room.deleted_at):
+            raise room_invalid()
+        if room is not None:
+            _check_visible(person, room.visibility, room.role)  # type: ignore[attr-defined]
+        found[key] = room
+    return found
+
+
+def find_room(person: Person, name: str) -> Room | None:
+    """The one room called `name`, as find_rooms."""
+    return find_rooms(person, [name])[room_key(name)]
+
+
+def check_post(person: Person, claim: ClaimedEvent) -> None:
+    """Raise Problem when `person` may not post into the claimed room."""
+    _check_visible(person, claim.visibility, claim.role)
+    if claim.archived:
+        raise Problem("ROOM_ACCESS_DENIED", "This room is archived: it can be read, but nobody posts in it.")
+
+
+def check_create_room(person: Person, name: str) -> None:
+    """Raise Problem when `person` may not make a room called `name`, by ROOM_CREATION."""
+    who = settings.ROOM_CREATION
+    if who != "anyone" and not person.is_authenticated:
+        raise Problem("USER_HAS_TO_LOGIN", "Sign in to make a room.")
+    if not is_room_name(name) or name.lower().startswith(HIDDEN_ROOM_PREFIX):
+        raise room_invalid()
+    if who == "staff" and not person.is_staff:
+        raise Problem("ROOM_ACCESS_DENIED", "Only staff make rooms here.")
+
+
+def person_of(request: HttpRequest) -> Person:
+    """Who makes this request that changes something.
+
+    A session counts only when the browser says that the request comes from a page of ours (Origin or
+    Sec-Fetch-Site); a page of another site is refused even without a cookie; with neither header (curl) the
+    session is ignored. Raises Problem ORIGIN_DENIED.
+    """
+    origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
+    if origin is None and site is None:
+        return AnonymousUser()
+    if (origin is not None and not _is_own_origin(request, origin)) or site in ("cross-site", "same-site"):
+        raise Problem("ORIGIN_DENIED", "Requests from pages of other sites are not accepted.")
+    return request.user if isinstance(request.user, User) else AnonymousUser()
+
+
+def reader_of(request: HttpRequest) -> Person:
+    """Who makes this request that only reads: the person of the session."""
+    return request.user if isinstance(request.user, User) else AnonymousUser()
+
+
+def _is_own_origin(request: HttpRequest, origin: str) -> bool:
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return False
+    own = {request.get_host(), urlsplit(settings.PUBLIC_URL).netloc} - {""}
+    return parts.scheme in ("http", "https") and parts.netloc in own
+
+
+def _check_visible(person: Person, visibility: str, role: str | None) -> None:
+    if visibility == Room.Visibility.STAFF:
+        if not person.is_authenticated:
+            raise Problem("USER_HAS_TO_LOGIN", "Sign in to enter this room.")
+        if not person.is_staff:
+            raise Problem("ROOM_ACCESS_DENIED", "This room is for staff.")
+    elif visibility == Room.Visibility.PRIVATE and role is None:
+        raise room_invalid()
+
+
+def _role(person: Person) -> Subquery | Value:
+    if not person.is_authenticated:
+        return Value(None)
+    return Subquery(Membership.objects.filter(room=OuterRef("pk"), user=person.pk).values("role")[:1])

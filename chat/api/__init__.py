@@ -1,0 +1,58 @@
+"""The REST API: routers by noun, one parser for JSON and forms, refusals as problem documents."""
+
+from typing import Any
+
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, HttpResponse
+from ninja import NinjaAPI
+from ninja.errors import HttpError, ValidationError
+
+from chat.api.messages import router as messages
+from chat.api.parser import BodyParser, too_large
+from chat.problems import Problem, problem_response
+
+api = NinjaAPI(
+    title="Corkboard",
+    version="1",
+    description=(
+        "Post and read messages. Events arrive as a stream: see docs/protocol.md. Refusals are"
+        " `application/problem+json` with a stable `code`."
+    ),
+    docs_url="/api/docs",
+    openapi_url="/api/openapi.json",
+    parser=BodyParser(),
+)
+api.add_router("/rooms", messages)
+
+# The code of a refusal by the field that was wrong.
+FIELD_CODES = {"text": "TEXT_INVALID", "from": "NAME_INVALID", "client_id": "IDEMPOTENCY_KEY_INVALID"}
+
+
+@api.exception_handler(Problem)
+def refuse(request: HttpRequest, problem: Problem) -> HttpResponse:
+    """A refusal of ours."""
+    return problem_response(problem)
+
+
+@api.exception_handler(RequestDataTooBig)
+def refuse_large_body(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
+    """A body over BODY_MAX_BYTES."""
+    return problem_response(too_large())
+
+
+@api.exception_handler(HttpError)
+def refuse_body(request: HttpRequest, error: HttpError) -> HttpResponse:
+    """A body that the parser refused (ninja wraps its exception)."""
+    if isinstance(error.__cause__, Problem):
+        return problem_response(error.__cause__)
+    return problem_response(Problem("BODY_INVALID", "The body can't be read."))
+
+
+@api.exception_handler(ValidationError)
+def refuse_fields(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    """Fields or parameters of the wrong form: the first one is named."""
+    first: dict[str, Any] = error.errors[0]
+    place, field = str(first["loc"][0]), str(first["loc"][-1])
+    if place != "body":
+        return problem_response(Problem("PARAMETER_INVALID", f"{field}: {first['msg']}."))
+    return problem_response(Problem(FIELD_CODES.get(field, "BODY_INVALID"), f"{field}: {first['msg']}."))

@@ -1,0 +1,88 @@
+"""/rooms/<room>/messages/: post a message, read the history."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.urls import reverse
+from django.utils.http import urlencode
+from ninja import Query, Router
+
+from chat import access, actions, history
+from chat.api.schemas import HistoryOut, MessageIn, MessageOut, ProblemOut
+from chat.eventlog import MAX_ID
+from chat.problems import Problem, prefers_html
+from chat.views import chat_page
+
+router = Router(tags=["messages"])
+REFUSALS = {400, 401, 403, 404, 409, 413, 415, 422, 503}
+FORM_BODY = {
+    "requestBody": {
+        "content": {
+            kind: {"schema": {"$ref": "#/components/schemas/MessageIn"}}
+            for kind in ("application/json", "application/x-www-form-urlencoded", "multipart/form-data")
+        },
+        "required": True,
+    }
+}
+
+
+@router.post(
+    "/{name}/messages/",
+    response={frozenset({200, 201}): MessageOut, frozenset(REFUSALS): ProblemOut},
+    summary="Post a message",
+    openapi_extra=FORM_BODY,
+)
+def post_message(request: HttpRequest, name: str, body: MessageIn) -> HttpResponse:
+    """Store a message; the first one of a room's name makes the room.
+
+    201 for a new message. With the same `Idempotency-Key` again 200 and the first message, or 422 when the rest
+    differs. A form that accepts HTML (the page without JavaScript) is sent back to the page.
+    """
+    html = prefers_html(request)
+    try:
+        person = access.person_of(request)
+        key = request.headers.get("Idempotency-Key", body.client_id)
+        posted = actions.post_message(person, name, body.text, name=body.from_, key=key)
+    except Problem as problem:
+        if not html:
+            raise
+        return chat_page(request, name, body.from_, error=problem, draft=body.text)
+    if html:
+        return HttpResponseRedirect(f"{reverse('room', args=[name])}?{urlencode({'user': body.from_})}", status=303)
+    return JsonResponse(posted.message, status=201 if posted.created else 200)
+
+
+@router.get(
+    "/{name}/messages/",
+    response={200: HistoryOut, frozenset({400, 401, 403, 404, 503}): ProblemOut},
+    summary="Read the history",
+)
+def read_messages(
+    request: HttpRequest,
+    name: str,
+    before: int | None = Query(None, ge=0, le=MAX_ID, description="Messages with smaller ids."),
+    after: int | None = Query(None, ge=0, le=MAX_ID, description="The messages right after this id."),
+    limit: int = Query(history.PAGE, ge=1, le=history.PAGE_MAX),
+) -> HttpResponse:
+    """A page of messages, newest first, with `Link` headers to the pages around it (`next` is older).
+
+    `last-event-id` is where a stream must start to miss nothing that is not on the page.
+    """
+    page = history.read(access.reader_of(request), name, before=before, after=after, limit=limit)
+    response = JsonResponse({"messages": page.messages, "last-event-id": page.token})
+    if links := _links(request, page, limit):
+        response["Link"] = links
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _links(request: HttpRequest, page: history.Page, limit: int) -> str:
+    def link(rel: str, **query: Any) -> str:
+        return f'<{request.path}?{urlencode({**query, "limit": limit})}>; rel="{rel}"'
+
+    links = []
+    if page.messages and page.has_older:
+        links.append(link("next", before=page.messages[-1]["id"]))
+    if page.messages and page.has_newer:
+        links.append(link("prev", after=page.messages[0]["id"]))
+    return ", ".join(links)

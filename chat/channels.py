@@ -1,0 +1,76 @@
+"""Names of GRIP channels, and django-eventstream's channel manager.
+
+A room has several channels, each for one kind of hold, named by the room's row id and its rights version:
+
+    r<room>.<rights>   streams of this one room, and sockets: `id:` lines come ready-made
+    m<room>.<rights>   streams of several rooms: Pushpin builds the `id:` line from all their positions
+    c<room>            control: closes and notices, without ids (an item without id would count as a gap above)
+    n.<key>            readers who wait for a room that does not exist yet
+
+The rights version is in the name because then a right taken away needs no message to arrive: what is published
+afterwards goes to the new name, and a hold made under the old rights hears nothing more. The close on the control
+channel only tells the others to come back.
+
+Names stay within `[A-Za-z0-9_.~-]`: Grip-Channel headers quote nothing.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django_eventstream.channelmanager import ChannelManagerBase
+
+ROOM_PREFIX = "room-"
+_POSITIONED = re.compile(r"([rm])([0-9]{1,18})\.([0-9]{1,9})\Z")
+_WAITING = re.compile(r"n\.(.{1,64})\Z")
+
+
+@dataclass(frozen=True)
+class RoomChannel:
+    """A channel with positions: `family` is `r` or `m`."""
+
+    family: str
+    room_id: int
+    rights: int
+
+    def __str__(self) -> str:
+        return f"{self.family}{self.room_id}.{self.rights}"
+
+
+def parse(name: str) -> RoomChannel | None:
+    """The room channel called `name`, or None when it is something else."""
+    match = _POSITIONED.match(name)
+    return RoomChannel(match[1], int(match[2]), int(match[3])) if match else None
+
+
+def control(room_id: int) -> str:
+    """The control channel of a room."""
+    return f"c{room_id}"
+
+
+def waiting(key: str) -> str:
+    """The channel of readers who wait for the room with this name key to be made."""
+    return f"n.{key}"
+
+
+def parse_waiting(name: str) -> str | None:
+    """The name key of a waiting channel, or None when `name` is something else."""
+    match = _WAITING.match(name)
+    return match[1] if match else None
+
+
+class RoomChannelManager(ChannelManagerBase):  # type: ignore[misc]
+    """What django-eventstream asks about channels. Its own view is not mounted: chat.stream answers readers."""
+
+    def get_channels_for_request(self, request: HttpRequest, view_kwargs: dict[str, Any]) -> set[str]:
+        """The outside names (`room-<name>`) that the request asks for."""
+        return set(request.GET.getlist("channel"))
+
+    def can_read_channel(self, user: object, channel: str) -> bool:
+        """Nobody reads past chat.access: were the library's view mounted by mistake, it would serve nothing."""
+        return False
+
+    def is_channel_reliable(self, channel: str) -> bool:
+        """Every room has a log."""
+        return True

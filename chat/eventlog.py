@@ -1,0 +1,149 @@
+"""The event log: numbered events of each room, read from a position, behind django-eventstream's storage interface.
+
+On the wire a position is `room-<name>:<n>`; a stream of several rooms joins them with commas.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, Max, Q
+from django.utils import timezone
+from django_eventstream.event import Event as LibraryEvent
+from django_eventstream.storage import EventDoesNotExist, StorageBase
+
+from chat.channels import ROOM_PREFIX
+from chat.models import ClaimedEvent, Event, Room
+from chat.names import room_key
+
+# Postgres' bigint and SQLite's integer end here; a client may send more digits than that.
+MAX_ID = 2**63 - 1
+
+
+def encode(data: Mapping[str, Any]) -> str:
+    """`data` as the JSON text that is stored and sent.
+
+    `%` is written as an escape: Pushpin's build-id filter would take it for the start of a variable, and so one
+    text serves streams with and without that filter.
+    """
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("%", "\\u0025")
+
+
+def append(claim: ClaimedEvent, event_type: str, data: Mapping[str, Any], now: datetime) -> Event:
+    """Store the event that `claim` numbered. Must run in the transaction that made the claim."""
+    return Event.objects.create(
+        room_id=claim.room_id, eid=claim.eid, type=event_type, data=encode(data), created=now
+    )
+
+
+def read_after(positions: Mapping[int, int], limit: int) -> list[Event]:
+    """The events after `positions` (room row id -> event id), by room and in order, at most `limit`. One query."""
+    if not positions:
+        return []
+    wanted = Q()
+    for room_id, last in positions.items():
+        wanted |= Q(room_id=room_id, eid__gt=last)
+    return list(Event.objects.filter(wanted).order_by("room_id", "eid")[:limit])
+
+
+def is_retained(room: Room, last: int) -> bool:
+    """Whether the log holds everything after `last`: the rule that makes a token valid."""
+    return room.pruned_through <= last <= room.counter
+
+
+def token(name: str, eid: int) -> str:
+    """The position `eid` of the room called `name`, as it is on the wire."""
+    return f"{ROOM_PREFIX}{name}:{eid}"
+
+
+def parse_token(text: str) -> dict[str, int]:
+    """Positions by room key, from a comma list of `room-<name>:<n>`. Raises ValueError when malformed.
+
+    The same room may be named more than once (a stream of several rooms puts an event's own id first).
+    """
+    positions: dict[str, int] = {}
+    for part in text.split(","):
+        channel, separator, digits = part.strip().rpartition(":")
+        if not separator or not channel.startswith(ROOM_PREFIX) or not (digits.isascii() and digits.isdigit()):
+            raise ValueError(f"{part[:80]!r} is not of the form room-<name>:<number>")
+        key = room_key(channel.removeprefix(ROOM_PREFIX))
+        positions[key] = max(positions.get(key, 0), parse_number(digits))
+    return positions
+
+
+def parse_number(digits: str) -> int:
+    """An event id. With more digits than an id can have it is no event's: MAX_ID stands for it, and meets a reset."""
+    return int(digits) if len(digits) < 19 else MAX_ID
+
+
+def prune(before: datetime, batch: int = 1000) -> int:
+    """Remove events stored before `before`; readers who come back with an older position get a reset.
+
+    Works room by room in short transactions and never on the path of a request. Returns how many were removed.
+    """
+    removed = 0
+    for room_id, last in (
+        Event.objects.filter(created__lt=before).values_list("room_id").annotate(last=Max("eid")).order_by()
+    ):
+        removed += _prune_room(room_id, last, batch)
+    return removed
+
+
+def _prune_room(room_id: int, through: int, batch: int) -> int:
+    # The mark first: from then on nobody resumes from what is about to go.
+    Room.objects.filter(pk=room_id, pruned_through__lt=through).update(pruned_through=through)
+    removed = 0
+    while True:
+        old = Event.objects.filter(room_id=room_id, eid__lte=through).order_by("eid").values("pk")[:batch]
+        count, _ = Event.objects.filter(pk__in=list(old.values_list("pk", flat=True))).delete()
+        removed += count
+        if count < batch:
+            return removed
+
+
+class EventLog(StorageBase):  # type: ignore[misc]
+    """django-eventstream's storage interface over the log (EVENTSTREAM_STORAGE_CLASS). Channels: `room-<name>`."""
+
+    def append_event(self, channel: str, event_type: str, data: Mapping[str, Any]) -> LibraryEvent:
+        """Store an event of an existing room in a transaction of its own. Publishing it is the relay's."""
+        now = timezone.now()
+        with transaction.atomic():
+            claim = Room.objects.claim_event(room_key(channel.removeprefix(ROOM_PREFIX)), now)
+            if claim is None:
+                raise ValueError(f"there is no room for the channel {channel!r}")
+            event = append(claim, event_type, data, now)
+        return LibraryEvent(channel, event_type, data, id=event.eid)
+
+    def get_events(self, channel: str, last_id: int, limit: int = 100) -> list[LibraryEvent]:
+        """At most `limit` events after `last_id`. Raises EventDoesNotExist when that position is not retained."""
+        room = self._room(channel)
+        if room is None or not is_retained(room, last_id):
+            raise EventDoesNotExist(f"No such event {last_id}", room.counter if room else 0)
+        return [
+            LibraryEvent(channel, event.type, json.loads(event.data), id=event.eid)
+            for event in read_after({room.pk: last_id}, limit)
+        ]
+
+    def get_current_id(self, channel: str) -> int:
+        """The id of the newest event, 0 when there is none."""
+        room = self._room(channel)
+        return room.counter if room else 0
+
+    @staticmethod
+    def _room(channel: str) -> Room | None:
+        return Room.objects.live().filter(name_key=room_key(channel.removeprefix(ROOM_PREFIX))).first()
+
+
+def newest_events(since: datetime) -> list[Event]:
+    """The events stored since `since`, in the order of their rooms' ids, with their rooms: what the relay repeats."""
+    return list(Event.objects.filter(created__gte=since).select_related("room").order_by("room_id", "eid"))
+
+
+def jump(by: int = 2**32) -> int:
+    """After a restore of an older backup: raise every counter, so that no token handed out before can match.
+
+    Returns the number of rooms.
+    """
+    return Room.objects.update(counter=F("counter") + by, pruned_through=F("counter") + by)

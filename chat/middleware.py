@@ -1,0 +1,62 @@
+"""What every response gets: security headers, and refusals in the form of the API."""
+
+import logging
+from collections.abc import Callable
+
+from django.db import DatabaseError, InterfaceError
+from django.http import HttpRequest, HttpResponse
+
+from chat.problems import Problem, problem_response
+
+logger = logging.getLogger(__name__)
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+# Everything comes from here: no inline scripts, no other sites. `data:` is for the icons of the API's page.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self';"
+    " frame-ancestors 'none'"
+)
+
+
+def security_headers(get_response: GetResponse) -> GetResponse:
+    """Set the headers that protect pages."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        response.headers.setdefault("Referrer-Policy", "same-origin")
+        if response.headers.get("Content-Type", "").startswith("text/html"):
+            policy = CONTENT_SECURITY_POLICY
+            if request.path.startswith(("/api/docs", "/admin/")):  # their pages carry styles of their own
+                policy += "; style-src 'self' 'unsafe-inline'"
+            response.headers.setdefault("Content-Security-Policy", policy)
+        return response
+
+    return middleware
+
+
+class Refusals:
+    """Turns what Django answers in its own words into problem documents."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Give a 405 its code."""
+        response = self.get_response(request)
+        if response.status_code == 405:
+            allow = {"Allow": response.headers.get("Allow", "GET")}
+            return problem_response(
+                Problem("METHOD_NOT_ALLOWED", "This address doesn't take that method.", headers=allow)
+            )
+        return response
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """A database that is away is a 503 with Retry-After, not an error of ours."""
+        if not isinstance(exception, DatabaseError | InterfaceError):
+            return None
+        logger.warning("database error on %s: %s", request.path, type(exception).__name__)
+        again = {"Retry-After": "1"}
+        return problem_response(
+            Problem("SERVICE_UNAVAILABLE", "The database doesn't answer right now. Try again.", headers=again)
+        )

@@ -1,0 +1,229 @@
+"""What is stored: people, rooms, memberships, messages, and the log of events that readers follow.
+
+Models hold fields, constraints and querysets. Every write of the product goes through chat.actions.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Self
+
+from django.contrib.auth.models import AbstractUser, UserManager
+from django.db import connection, models
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+from chat.names import PERSON_NAME_MAX, person_key
+
+
+class User(AbstractUser):
+    """A person or a bot: an account with Django's own auth, or a guest (a nickname, no password)."""
+
+    display_name = models.CharField(max_length=PERSON_NAME_MAX, blank=True)
+    # The skeleton of the shown name (names.person_key): nobody speaks under a look-alike of it.
+    name_key = models.CharField(max_length=4 * PERSON_NAME_MAX, unique=True, editable=False)
+    is_guest = models.BooleanField(default=False)
+    is_bot = models.BooleanField(default=False)
+    last_seen_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[UserManager[Self]] = UserManager()
+
+    def save(self, *args: object, **kwargs: object) -> None:
+        """Keep the skeleton true to the shown name."""
+        self.name_key = person_key(self.shown_name)
+        super().save(*args, **kwargs)  # type: ignore[arg-type]
+
+    @property
+    def shown_name(self) -> str:
+        """The name others see."""
+        return self.display_name or self.username
+
+
+@dataclass(frozen=True)
+class ClaimedEvent:
+    """A room locked for one more event: its row as it is now, what the poster is in it, and the event's id."""
+
+    room_id: int
+    name: str
+    visibility: str
+    rights: int
+    eid: int
+    archived: bool
+    role: str | None
+    name_taken: bool
+
+
+_CLAIM = """
+UPDATE chat_room SET counter = counter + 1, last_event_at = %s
+WHERE name_key = %s AND deleted_at IS NULL
+RETURNING id, name, visibility, rights, counter, archived_at IS NOT NULL,
+    (SELECT role FROM chat_membership WHERE room_id = chat_room.id AND user_id = %s),
+    EXISTS (SELECT 1 FROM chat_user WHERE name_key = %s)
+"""
+
+
+class RoomQuerySet(models.QuerySet["Room"]):
+    """Which rooms there are, and the one statement that hands out event ids."""
+
+    def live(self) -> Self:
+        """Rooms that were not deleted."""
+        return self.filter(deleted_at=None)
+
+    def claim_event(
+        self, key: str, now: datetime, *, user_id: int | None = None, name_key: str = ""
+    ) -> ClaimedEvent | None:
+        """Lock the room called `key` and take its next event id. None when there is no such room.
+
+        One statement instead of five (select for update, update, membership, name): it also says which role
+        `user_id` has in the room, and whether the name `name_key` is a person's. The row stays locked until the
+        transaction ends, so the order of commits is the order of ids, and a roll-back gives the id back: ids have
+        no hole.
+        """
+        stamp = connection.ops.adapt_datetimefield_value(now)
+        with connection.cursor() as cursor:
+            cursor.execute(_CLAIM, [stamp, key, user_id, name_key])
+            row = cursor.fetchone()
+        if row is None:
+            return None
+        *facts, archived, role, name_taken = row
+        return ClaimedEvent(*facts, archived=bool(archived), role=role, name_taken=bool(name_taken))
+
+
+class Room(models.Model):
+    """A room. Its row carries the counter of its events and serves as the lock under which they are numbered."""
+
+    class Kind(models.TextChoices):
+        """What a room is for."""
+
+        ROOM = "room"
+        DIRECT = "direct"
+        STRANGERS = "strangers"
+
+    class Visibility(models.TextChoices):
+        """Who may read a room."""
+
+        OPEN = "open"
+        PRIVATE = "private"
+        STAFF = "staff"
+
+    name = models.CharField(max_length=64, editable=False)
+    name_key = models.CharField(max_length=64, unique=True, editable=False)
+    title = models.CharField(max_length=100)
+    topic = models.CharField(max_length=300, blank=True)
+    kind = models.CharField(max_length=16, choices=Kind, default=Kind.ROOM)
+    visibility = models.CharField(max_length=16, choices=Visibility, default=Visibility.OPEN)
+    created_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="created_rooms")
+    created = models.DateTimeField(default=timezone.now, editable=False)
+    archived_at = models.DateTimeField(null=True, blank=True)
+    # A tombstone: a deleted room keeps its row, so that its name never starts its ids again.
+    deleted_at = models.DateTimeField(null=True, blank=True)
+    # Raised whenever somebody loses a right: streams opened under an older version end (see chat.channels).
+    rights = models.PositiveIntegerField(default=1, editable=False)
+    # The id of the newest event, and of the newest one that was pruned. Retained are pruned_through < id <= counter.
+    counter = models.BigIntegerField(default=0, editable=False)
+    pruned_through = models.BigIntegerField(default=0, editable=False)
+    last_event_at = models.DateTimeField(null=True, editable=False)
+
+    objects: ClassVar[RoomQuerySet] = RoomQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(condition=models.Q(name_key=Lower("name")), name="room_key_is_lower_name"),
+            models.CheckConstraint(condition=models.Q(pruned_through__lte=models.F("counter")), name="room_positions"),
+        )
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Membership(models.Model):
+    """That a person belongs to a room, and as what."""
+
+    class Role(models.TextChoices):
+        """What a member may do; each role may do what those after it may."""
+
+        OWNER = "owner"
+        MODERATOR = "moderator"
+        MEMBER = "member"
+
+    room = models.ForeignKey(Room, models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=16, choices=Role, default=Role.MEMBER)
+    joined = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("room", "user"), name="membership_unique"),)
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.room} ({self.role})"
+
+
+class MessageQuerySet(models.QuerySet["Message"]):
+    """Messages, paged by their id and never by time."""
+
+    def before(self, eid: int | None) -> Self:
+        """Newest first, starting below `eid` (or at the newest one)."""
+        older = self if eid is None else self.filter(eid__lt=eid)
+        return older.order_by("-eid")
+
+    def after(self, eid: int) -> Self:
+        """Oldest first, starting above `eid`."""
+        return self.filter(eid__gt=eid).order_by("eid")
+
+
+class Message(models.Model):
+    """What somebody said in a room. Its id on the wire is the id of its `message` event."""
+
+    class Type(models.IntegerChoices):
+        """Kinds of messages, each shown in its own style."""
+
+        MESSAGE = 0
+        WARNING = 1
+        ALERT = 2
+        MUTED = 3
+        ENTER = 4
+        LEAVE = 5
+
+    room = models.ForeignKey(Room, models.CASCADE, related_name="messages")
+    eid = models.BigIntegerField(editable=False)
+    # NULL for a post without a session: then `name` is the name as it was posted, and nobody has verified it.
+    author = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="messages")
+    name = models.CharField(max_length=PERSON_NAME_MAX)
+    type = models.PositiveSmallIntegerField(choices=Type, default=Type.MESSAGE)
+    text = models.TextField()
+    # Who posted, as the scope of the key that makes a repeated post answer the first message.
+    poster = models.CharField(max_length=4 * PERSON_NAME_MAX + 2, editable=False)
+    idempotency_key = models.CharField(max_length=128, null=True, blank=True, editable=False)
+    created = models.DateTimeField(default=timezone.now, editable=False)
+    edited_at = models.DateTimeField(null=True, blank=True, editable=False)
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects: ClassVar[MessageQuerySet] = MessageQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("room", "eid"), name="message_eid_unique"),
+            models.UniqueConstraint(
+                fields=("room", "poster", "idempotency_key"),
+                condition=models.Q(idempotency_key__isnull=False),
+                name="message_idempotency",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.text[:40]}"
+
+
+class Event(models.Model):
+    """One entry of a room's log. `data` is the JSON text exactly as every transport sends it: encoded once."""
+
+    room = models.ForeignKey(Room, models.CASCADE, related_name="events", db_index=False)
+    eid = models.BigIntegerField()
+    type = models.CharField(max_length=32)
+    data = models.TextField()
+    created = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("room", "eid"), name="event_eid_unique"),)
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.room_id}:{self.eid}"

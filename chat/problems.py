@@ -1,0 +1,64 @@
+"""Refusals: every one has a stable code, an HTTP status and words for the person (RFC 9457 problem details)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import HttpRequest, JsonResponse
+
+STATUS = {
+    "TOKEN_INVALID": 400,
+    "BODY_INVALID": 400,
+    "PARAMETER_INVALID": 400,
+    "CHANNEL_INVALID": 400,
+    "USER_HAS_TO_LOGIN": 401,
+    "ROOM_ACCESS_DENIED": 403,
+    "ORIGIN_DENIED": 403,
+    "ROOM_INVALID": 404,
+    "NOT_FOUND": 404,
+    "METHOD_NOT_ALLOWED": 405,
+    "NOT_ACCEPTABLE": 406,
+    "NAME_TAKEN": 409,
+    "BODY_TOO_LARGE": 413,
+    "CONTENT_TYPE_UNSUPPORTED": 415,
+    "NAME_INVALID": 422,
+    "TEXT_INVALID": 422,
+    "IDEMPOTENCY_KEY_INVALID": 422,
+    "IDEMPOTENCY_KEY_REUSED": 422,
+    "PROXY_REQUIRED": 501,
+    "SERVICE_UNAVAILABLE": 503,
+}
+
+
+class Problem(Exception):
+    """A refusal. `code` is one of STATUS, `detail` one or two sentences for the person who reads it."""
+
+    def __init__(self, code: str, detail: str, *, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.status = STATUS[code]
+        self.headers = dict(headers or {})
+
+    def as_dict(self) -> dict[str, Any]:
+        """The members of the problem document."""
+        title = self.code.replace("_", " ").capitalize()
+        return {"type": "about:blank", "title": title, "status": self.status, "code": self.code, "detail": self.detail}
+
+
+def problem_response(problem: Problem) -> JsonResponse:
+    """`problem` as an application/problem+json response."""
+    response = JsonResponse(problem.as_dict(), status=problem.status, headers=problem.headers)
+    response["Content-Type"] = "application/problem+json"
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def room_invalid() -> Problem:
+    """There is no such room, or none that this reader may know of: both look the same."""
+    return Problem("ROOM_INVALID", "There is no room of this name.")
+
+
+def prefers_html(request: HttpRequest) -> bool:
+    """Whether the client is a browser that navigates: it names text/html, and no JSON before it."""
+    accept = request.headers.get("Accept", "")
+    return "text/html" in accept and not accept.startswith("application/json")

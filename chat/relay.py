@@ -1,0 +1,91 @@
+"""The relay: publishes recent events once more, so that a crash or a cut never leaves a reader waiting.
+
+A process may die between commit and publish, and a proxy may be away. So each event of the log is published again
+two seconds later, in order, on every proxy; Pushpin drops what it has (same channel and id within 60 s). Never
+after REPEAT_UNTIL: by then Pushpin may have forgotten the id, and a reader could see the event twice.
+
+What Pushpin itself loses can't be repaired that way, since it has seen the id. So a few seconds after a room's last
+event the room's newest id goes out on its control channel, and clients who are behind resume.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import DatabaseError, InterfaceError, close_old_connections
+from django.utils import timezone
+
+from chat import publish
+from chat.models import Event, Room
+from chat.publish import Proxy
+
+logger = logging.getLogger(__name__)
+
+PAUSE = 0.5  # seconds between two looks at the log
+REPEAT_AFTER = timedelta(seconds=2)  # gives the publish of the request its time
+REPEAT_UNTIL = timedelta(seconds=45)  # Pushpin knows an id for 60 s
+# A transaction is seen when it commits, with the date it began: so far back the relay looks for late ones.
+LATE = timedelta(seconds=8)
+# After a room's last event: soon for our clients, and once more for a notice that was lost itself.
+NOTICE_AFTER = (timedelta(seconds=3), timedelta(seconds=12))
+
+
+class Relay:
+    """Repeats the log on one proxy. `step` looks once; a proxy that is away is tried again at the next step."""
+
+    def __init__(self, proxy: Proxy, started: datetime) -> None:
+        self._proxy = proxy
+        self._from = started - REPEAT_UNTIL
+        self._done: dict[int, datetime] = {}  # event row -> when it was stored
+        self._notices: dict[int, list[datetime]] = {}  # room row -> when to send its newest id
+
+    def step(self, now: datetime) -> int:
+        """Publish what is due at `now`. Returns how many events were repeated."""
+        self._from = max(self._from, now - REPEAT_UNTIL)
+        until = now - REPEAT_AFTER
+        due = Event.objects.filter(created__gt=self._from, created__lte=until)
+        unseen = [pk for pk in due.values_list("pk", flat=True) if pk not in self._done]
+        repeated = 0
+        for event in Event.objects.filter(pk__in=unseen).select_related("room").order_by("room_id", "eid"):
+            room = event.room
+            self._notices[room.pk] = [event.created + pause for pause in NOTICE_AFTER]
+            if not self._proxy.deliver(publish.event_items(event, room.name, room.rights, room.name_key)):
+                return repeated
+            self._done[event.pk] = event.created
+            repeated += 1
+        self._from = max(self._from, until - LATE)
+        self._done = {pk: created for pk, created in self._done.items() if created > self._from}
+        self._notify(now)
+        return repeated
+
+    def _notify(self, now: datetime) -> None:
+        due = [room_id for room_id, times in self._notices.items() if times[0] <= now]
+        for room in Room.objects.live().filter(pk__in=due) if due else ():
+            if not self._proxy.deliver(publish.newest_items(room)):
+                return
+            times = [time for time in self._notices.pop(room.pk) if time > now]
+            if times:
+                self._notices[room.pk] = times
+
+
+def run(connect: Callable[[dict[str, Any]], Proxy], entries: list[dict[str, Any]]) -> None:
+    """Relay to every proxy until the process ends, each in a thread of its own: one that hangs delays no other."""
+    threads = [threading.Thread(target=_forever, args=(connect, entry), daemon=True) for entry in entries]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _forever(connect: Callable[[dict[str, Any]], Proxy], entry: dict[str, Any]) -> None:
+    relay = Relay(connect(entry), timezone.now())
+    while True:
+        try:
+            relay.step(timezone.now())
+        except (DatabaseError, InterfaceError) as error:
+            logger.warning("the database doesn't answer: %s", type(error).__name__)
+            close_old_connections()
+        time.sleep(PAUSE)

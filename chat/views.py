@@ -1,0 +1,154 @@
+"""The pages: join and chat, the first administrator, health, and what is shown when something is wrong."""
+
+import secrets
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import login
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import RequestDataTooBig, ValidationError
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.views.decorators.http import require_http_methods, require_safe
+
+from chat import access, actions, history, publish
+from chat.names import PERSON_NAME_MAX, clean_person_name
+from chat.problems import Problem, prefers_html, problem_response
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """GET /: the join page of the first room, or on to it."""
+    if "user" in request.GET:
+        return HttpResponseRedirect(f"{reverse('room', args=[actions.DEFAULT_ROOM])}?{request.GET.urlencode()}")
+    return room(request, actions.DEFAULT_ROOM)
+
+
+@require_safe
+def room(request: HttpRequest, name: str) -> HttpResponse:
+    """GET /<room>: without `?user=` the join page, with it the chat."""
+    if user := request.GET.get("user", ""):
+        try:
+            return chat_page(request, name, clean_person_name(user))
+        except ValueError as error:
+            return _join_page(request, name, error=str(error))
+    return _join_page(request, name)
+
+
+def chat_page(
+    request: HttpRequest, name: str, user_name: str, *, error: Problem | None = None, draft: str = ""
+) -> HttpResponse:
+    """The chat of one room with its last messages; `error` and `draft` after a post that was refused."""
+    try:
+        before = _number(request.GET.get("before", ""))
+        page = history.read(access.reader_of(request), name, before=before)
+    except Problem as problem:
+        return error_page(request, problem)
+    messages = [message | {"when": datetime.fromisoformat(message["date"])} for message in reversed(page.messages)]
+    context = {
+        "room": page.room,
+        "user_name": user_name,
+        "messages": messages,
+        "last_event_id": page.token,
+        "text_max": settings.MESSAGE_MAX_CHARS,
+        "client_id": secrets.token_urlsafe(12),
+        "error": error.detail if error else "",
+        "draft": draft,
+        "older_url": _older_url(request, page, user_name),
+    }
+    response = render(request, "chat.html", context, status=error.status if error else 200)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _join_page(request: HttpRequest, name: str, error: str = "") -> HttpResponse:
+    try:
+        page = history.read(access.reader_of(request), name, limit=1)
+    except Problem as problem:
+        return error_page(request, problem)
+    context = {"room": page.room, "name_max": PERSON_NAME_MAX, "error": error}
+    return render(request, "join.html", context, status=422 if error else 200)
+
+
+def _older_url(request: HttpRequest, page: history.Page, user_name: str) -> str:
+    if not page.messages or not page.has_older:
+        return ""
+    query = urlencode({"user": user_name, "before": page.messages[-1]["id"]})
+    return f"{reverse('room', args=[page.room.name])}?{query}"
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+@require_http_methods(["GET", "POST"])
+def setup_administrator(request: HttpRequest, token: str) -> HttpResponse:
+    """/accounts/setup/<token>/: the one-time link of `make run`, which makes the first administrator."""
+    if not actions.is_setup_token(token):
+        return error_page(request, Problem("NOT_FOUND", "This link was used already, or it is not complete."))
+    name, error = "", ""
+    if request.method == "POST":
+        name, password = request.POST.get("username", ""), request.POST.get("password", "")
+        try:
+            validate_password(password)
+            login(request, actions.make_first_administrator(name, password))
+            return HttpResponseRedirect(reverse("home"))
+        except ValidationError as problem:
+            error = " ".join(problem.messages)
+    context = {"error": error, "username": name, "name_max": PERSON_NAME_MAX}
+    return render(request, "setup.html", context, status=422 if error else 200)
+
+
+@require_safe
+def live(request: HttpRequest) -> HttpResponse:
+    """GET /health/live: the process answers."""
+    return JsonResponse({"status": "ok"})
+
+
+@require_safe
+def ready(request: HttpRequest) -> HttpResponse:
+    """GET /health/ready: 503 only when the database doesn't answer; the proxies' state is in the body."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        database = True
+    except DatabaseError:
+        database = False
+    body = {"status": "ok" if database else "unavailable", "database": database, "proxies": publish.states()}
+    return JsonResponse(body, status=200 if database else 503, headers={"Cache-Control": "no-store"})
+
+
+def error_page(request: HttpRequest, problem: Problem) -> HttpResponse:
+    """A refusal as a page for browsers, as a problem document for programs."""
+    if not prefers_html(request):
+        return problem_response(problem)
+    context: dict[str, Any] = {"problem": problem.as_dict()}
+    return render(request, "error.html", context, status=problem.status)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """handler400."""
+    if isinstance(exception, RequestDataTooBig):
+        return error_page(request, Problem("BODY_TOO_LARGE", "The body is too large."))
+    return error_page(request, Problem("BODY_INVALID", "The request can't be read."))
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """handler403, also for a failed check against forged requests."""
+    return error_page(request, Problem("ROOM_ACCESS_DENIED", "You may not do this."))
+
+
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """handler404."""
+    return error_page(request, Problem("NOT_FOUND", "There is nothing at this address."))
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """handler500: something is wrong with us; the log has the rest."""
+    return problem_response(
+        Problem("SERVICE_UNAVAILABLE", "Something went wrong here. It was logged.", headers={"Retry-After": "5"})
+    )

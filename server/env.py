@@ -1,0 +1,73 @@
+"""Readers of the environment that fail loudly on a bad value.
+
+Every setting `NAME` may also be given as `NAME_FILE`, the path of a file that holds the value; this is how
+secrets are handed over by compose files and orchestrators.
+"""
+
+import os
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+BASE = Path(__file__).resolve().parent.parent
+
+
+def text(name: str, default: str = "", *, choices: tuple[str, ...] = ()) -> str:
+    """The value of `name` as text, stripped. Raises ImproperlyConfigured when it is not one of `choices`."""
+    value = os.environ.get(name, "").strip()
+    if not value and (path := os.environ.get(f"{name}_FILE", "").strip()):
+        value = _read(name, Path(path))
+    value = value or default
+    if choices and value not in choices:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
+    return value
+
+
+def integer(name: str, default: int, *, at_least: int = 0, at_most: int = 2**53) -> int:
+    """The value of `name` as an integer within the given bounds."""
+    value = text(name, str(default))
+    try:
+        number = int(value)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}.") from None
+    if not at_least <= number <= at_most:
+        raise ImproperlyConfigured(f"{name} must be between {at_least} and {at_most}, not {number}.")
+    return number
+
+
+def boolean(name: str, default: bool) -> bool:
+    """The value of `name` as a truth value: 1/true/yes/on or 0/false/no/off."""
+    value = text(name, "true" if default else "false").lower()
+    if value in ("1", "true", "yes", "on"):
+        return True
+    if value in ("0", "false", "no", "off"):
+        return False
+    raise ImproperlyConfigured(f"{name} must be true or false, not {value!r}.")
+
+
+def items(name: str, default: str = "") -> list[str]:
+    """The value of `name` as a list, written with commas or spaces."""
+    return text(name, default).replace(",", " ").split()
+
+
+def secret(name: str, *, file: Path, at_least: int = 32) -> str:
+    """A secret from the environment or, failing that, from `file`, which `make run` generates.
+
+    Raises ImproperlyConfigured when there is none or when it is shorter than `at_least` characters.
+    """
+    value = text(name)
+    if not value and file.is_file():
+        value = _read(name, file)
+    if len(value) < at_least:
+        raise ImproperlyConfigured(
+            f"{name} needs at least {at_least} characters: set {name} or {name}_FILE, or start with `make run`,"
+            f" which generates {file}."
+        )
+    return value
+
+
+def _read(name: str, path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ImproperlyConfigured(f"{name}: can't read {path}: {error.strerror}.") from None

@@ -1,0 +1,141 @@
+"""Django's settings. Everything an operator may change is an environment variable: docs/operating.md lists them."""
+
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+from gripcontrol import parse_grip_uri
+
+from server import env
+
+BASE = env.BASE
+VAR = Path(env.text("CORKBOARD_VAR", str(BASE / "var")))
+
+SECRET_KEY = env.secret("SECRET_KEY", file=VAR / "secret_key")
+DEBUG = env.boolean("DEBUG", False)
+
+# Where people reach the service. Without PUBLIC_URL it serves this machine only.
+PORT = env.integer("PORT", 7999, at_least=1, at_most=65535)
+PUBLIC_URL = env.text("PUBLIC_URL").rstrip("/")
+_public = urlsplit(PUBLIC_URL or f"http://localhost:{PORT}")
+if _public.scheme not in ("http", "https") or not _public.hostname:
+    raise ImproperlyConfigured(f"PUBLIC_URL must look like https://chat.example.org, not {PUBLIC_URL!r}.")
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", _public.hostname, *env.items("ALLOWED_HOSTS")]
+_secure = _public.scheme == "https"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _secure
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]
+SECURE_REFERRER_POLICY = "same-origin"
+# Pushpin drops the header when a client sends it and sets it itself for TLS; a TLS proxy in front of Pushpin
+# is covered by PUBLIC_URL, not by trusting headers.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "ninja",
+    "chat",
+]
+MIDDLEWARE = [
+    "chat.middleware.security_headers",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "chat.middleware.Refusals",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django_grip.GripMiddleware",
+]
+ROOT_URLCONF = "server.urls"
+WSGI_APPLICATION = "server.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# SQLite: a write transaction takes the lock when it begins (IMMEDIATE), so that two writers wait for each other
+# instead of failing; synchronous=FULL because a 2xx is a promise that the message is on the disk.
+_database_url = env.text("DATABASE_URL", f"sqlite:///{VAR / 'corkboard.sqlite3'}")
+DATABASES = {"default": dj_database_url.parse(_database_url, conn_max_age=600)}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=20000;",
+    }
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_USER_MODEL = "chat.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "/static/"
+STATIC_ROOT = Path(env.text("STATIC_ROOT", str(VAR / "static")))
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "server.staticfiles.ModuleStorage"},
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = env.integer("BODY_MAX_BYTES", 262_144, at_least=4096)
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO").upper()},
+    "loggers": {"django.server": {"level": "WARNING"}},
+}
+
+# The proxies. Pushpin signs what it forwards with the key; a proxy without one would let anybody pose as it.
+GRIP_KEY = env.secret("GRIP_KEY", file=VAR / "grip_key")
+
+
+def _proxy(url: str) -> dict[str, str | bytes]:
+    """One proxy, from `tcp://host:port` (ZMQ to a Pushpin nearby) or an http(s) control URL.
+
+    django-grip reads `key` and `verify_key` of it, to know who signed a request. The other keys have names of our
+    own, so that the library opens no connections: chat.publish is the only publisher.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "tcp":
+        key = parse_qs(parts.query).get("key", [GRIP_KEY])[0]
+        return {"publish_uri": f"tcp://{parts.netloc}", "key": key}
+    if parts.scheme not in ("http", "https"):
+        raise ImproperlyConfigured(f"GRIP_URL: {parts.scheme}:// is not supported; use tcp://, http:// or https://.")
+    entry = parse_grip_uri(url)
+    proxy = {"publish_uri": entry["control_uri"], "key": entry.get("key", GRIP_KEY)}
+    if "key" in entry:
+        proxy["publish_key"] = entry["key"]
+    if "control_iss" in entry:
+        proxy["publish_iss"] = entry["control_iss"]
+    return proxy | {name: entry[name] for name in ("verify_key", "verify_iss") if name in entry}
+
+
+GRIP_PROXIES = [_proxy(url) for url in env.items("GRIP_URL", "tcp://127.0.0.1:5560")]
+GRIP_PROXY_REQUIRED = True
+EVENTSTREAM_STORAGE_CLASS = "chat.eventlog.EventLog"
+EVENTSTREAM_CHANNELMANAGER_CLASS = "chat.channels.RoomChannelManager"
+
+# Chat
+ROOM_CREATION = env.text("ROOM_CREATION", "anyone", choices=("anyone", "accounts", "staff"))
+RETENTION_HOURS = env.integer("RETENTION_HOURS", 24, at_least=1)
+MESSAGE_MAX_CHARS = env.integer("MESSAGE_MAX_CHARS", 8000, at_least=1, at_most=50_000)

@@ -1,0 +1,24 @@
+"""Which address goes where. Room names come last; chat.names keeps the other first segments free of them."""
+
+from django.contrib import admin
+from django.urls import path
+
+from chat import stream, views
+from chat.api import api
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("events/", stream.events, name="events"),
+    path("rooms/<str:name>/events/", stream.room_events, name="room-events"),
+    path("recover/", stream.recover, name="recover"),
+    path("health/live", views.live),
+    path("health/ready", views.ready),
+    path("accounts/setup/<str:token>/", views.setup_administrator, name="setup"),
+    path("admin/", admin.site.urls),
+    path("", api.urls),
+    path("<str:name>", views.room, name="room"),
+]
+handler400 = "chat.views.bad_request"
+handler403 = "chat.views.permission_denied"
+handler404 = "chat.views.page_not_found"
+handler500 = "chat.views.server_error"
