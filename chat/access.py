@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import OuterRef, Subquery, Value
+from django.db.models import CharField, OuterRef, Subquery, Value
 from django.http import HttpRequest
 
 from chat.models import ClaimedEvent, Membership, Room, User
@@ -104,5 +104,5 @@ def _check_visible(person: Person, visibility: str, role: str | None) -> None:
 
 def _role(person: Person) -> Subquery | Value:
     if not person.is_authenticated:
-        return Value(None)
+        return Value(None, output_field=CharField())
     return Subquery(Membership.objects.filter(room=OuterRef("pk"), user=person.pk).values("role")[:1])

@@ -13,7 +13,7 @@ from django.utils import timezone
 from chat import access, eventlog, publish
 from chat.access import Person
 from chat.models import ClaimedEvent, Event, Message, Room, User
-from chat.names import clean_person_name, has_control_characters, person_key, room_key
+from chat.names import clean_person_name, has_control_characters, is_room_name, person_key, room_key
 from chat.problems import Problem, room_invalid
 
 IDEMPOTENCY_KEY_MAX = 128
@@ -57,7 +57,9 @@ def post_message(person: Person, room_name: str, text: str, *, name: str = "", k
             return _store_message(draft, room_name)
     except IntegrityError:
         # The unique constraint found the key: the cheap way to look, since a repeat is rare.
-        return _repeated(draft, room_name)
+        if (posted := _repeated(draft, room_name)) is None:
+            raise
+        return posted
 
 
 def message_data(room_name: str, message: Message) -> dict[str, Any]:
@@ -168,6 +170,8 @@ def _store_message(draft: _Draft, room_name: str) -> Posted:
 
 
 def _claim(draft: _Draft, room_name: str, now: datetime) -> ClaimedEvent:
+    if not is_room_name(room_name):  # before the database sees it: PostgreSQL takes no NUL
+        raise room_invalid()
     key, name_key = room_key(room_name), person_key(draft.name)
 
     def claim() -> ClaimedEvent | None:
@@ -184,16 +188,26 @@ def _claim(draft: _Draft, room_name: str, now: datetime) -> ClaimedEvent:
 
 
 def _log(claim: ClaimedEvent, event_type: str, data: dict[str, Any], now: datetime) -> Event:
-    """Append the event to the log and publish it once the transaction has committed, never before."""
+    """Append the event to the log and publish it once the transaction has committed, never before.
+
+    Robust: what is stored is answered as stored, whatever happens to the publish; the relay repeats it.
+    """
     event = eventlog.append(claim, event_type, data, now)
-    transaction.on_commit(lambda: publish.event(event, claim.name, claim.rights, room_key(claim.name)))
+    transaction.on_commit(lambda: publish.event(event, claim.name, claim.rights, room_key(claim.name)), robust=True)
     return event
 
 
-def _repeated(draft: _Draft, room_name: str) -> Posted:
-    message = Message.objects.select_related("room").get(
-        room__name_key=room_key(room_name), poster=draft.poster, idempotency_key=draft.key
+def _repeated(draft: _Draft, room_name: str) -> Posted | None:
+    """The answer to a repeated post; None when the key was not used before."""
+    if draft.key is None:
+        return None
+    message = (
+        Message.objects.select_related("room")
+        .filter(room__name_key=room_key(room_name), poster=draft.poster, idempotency_key=draft.key)
+        .first()
     )
+    if message is None:
+        return None
     if (message.text, message.name) != (draft.text, draft.name):
         raise Problem("IDEMPOTENCY_KEY_REUSED", "This idempotency key was used for another message.")
     return Posted(message_data(message.room.name, message), created=False)

@@ -4,6 +4,7 @@ On the wire a position is `room-<name>:<n>`; a stream of several rooms joins the
 """
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -20,6 +21,7 @@ from chat.names import room_key
 
 # Postgres' bigint and SQLite's integer end here; a client may send more digits than that.
 MAX_ID = 2**63 - 1
+_INTEGER = re.compile(r"-?[0-9]+\Z")
 
 
 def encode(data: Mapping[str, Any]) -> str:
@@ -33,9 +35,7 @@ def encode(data: Mapping[str, Any]) -> str:
 
 def append(claim: ClaimedEvent, event_type: str, data: Mapping[str, Any], now: datetime) -> Event:
     """Store the event that `claim` numbered. Must run in the transaction that made the claim."""
-    return Event.objects.create(
-        room_id=claim.room_id, eid=claim.eid, type=event_type, data=encode(data), created=now
-    )
+    return Event.objects.create(room_id=claim.room_id, eid=claim.eid, type=event_type, data=encode(data), created=now)
 
 
 def read_after(positions: Mapping[int, int], limit: int) -> list[Event]:
@@ -66,15 +66,16 @@ def parse_token(text: str) -> dict[str, int]:
     positions: dict[str, int] = {}
     for part in text.split(","):
         channel, separator, digits = part.strip().rpartition(":")
-        if not separator or not channel.startswith(ROOM_PREFIX) or not (digits.isascii() and digits.isdigit()):
+        if not separator or not channel.startswith(ROOM_PREFIX) or not _INTEGER.match(digits):
             raise ValueError(f"{part[:80]!r} is not of the form room-<name>:<number>")
         key = room_key(channel.removeprefix(ROOM_PREFIX))
-        positions[key] = max(positions.get(key, 0), parse_number(digits))
+        number = parse_number(digits)
+        positions[key] = max(positions.get(key, number), number)
     return positions
 
 
 def parse_number(digits: str) -> int:
-    """An event id. With more digits than an id can have it is no event's: MAX_ID stands for it, and meets a reset."""
+    """An event id. What can't be one meets a reset: a negative number, and MAX_ID for more digits than an id has."""
     return int(digits) if len(digits) < 19 else MAX_ID
 
 

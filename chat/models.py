@@ -12,7 +12,7 @@ from django.db import connection, models
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from chat.names import PERSON_NAME_MAX, person_key
+from chat.names import PERSON_KEY_MAX, PERSON_NAME_MAX, person_key
 
 
 class User(AbstractUser):
@@ -20,7 +20,7 @@ class User(AbstractUser):
 
     display_name = models.CharField(max_length=PERSON_NAME_MAX, blank=True)
     # The skeleton of the shown name (names.person_key): nobody speaks under a look-alike of it.
-    name_key = models.CharField(max_length=4 * PERSON_NAME_MAX, unique=True, editable=False)
+    name_key = models.CharField(max_length=PERSON_KEY_MAX, unique=True, editable=False)
     is_guest = models.BooleanField(default=False)
     is_bot = models.BooleanField(default=False)
     last_seen_at = models.DateTimeField(null=True, blank=True)
@@ -34,8 +34,8 @@ class User(AbstractUser):
 
     @property
     def shown_name(self) -> str:
-        """The name others see."""
-        return self.display_name or self.username
+        """The name others see, never longer than a name may be: Django takes 150 characters as a user name."""
+        return (self.display_name or self.username)[:PERSON_NAME_MAX]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class ClaimedEvent:
 _CLAIM = """
 UPDATE chat_room SET counter = counter + 1, last_event_at = %s
 WHERE name_key = %s AND deleted_at IS NULL
-RETURNING id, name, visibility, rights, counter, archived_at IS NOT NULL,
+RETURNING id, name, visibility, rights, counter, archived_at,
     (SELECT role FROM chat_membership WHERE room_id = chat_room.id AND user_id = %s),
     EXISTS (SELECT 1 FROM chat_user WHERE name_key = %s)
 """
@@ -84,8 +84,8 @@ class RoomQuerySet(models.QuerySet["Room"]):
             row = cursor.fetchone()
         if row is None:
             return None
-        *facts, archived, role, name_taken = row
-        return ClaimedEvent(*facts, archived=bool(archived), role=role, name_taken=bool(name_taken))
+        room_id, name, visibility, rights, eid, archived_at, role, name_taken = row
+        return ClaimedEvent(room_id, name, visibility, rights, eid, archived_at is not None, role, bool(name_taken))
 
 
 class Room(models.Model):
@@ -191,7 +191,7 @@ class Message(models.Model):
     type = models.PositiveSmallIntegerField(choices=Type, default=Type.MESSAGE)
     text = models.TextField()
     # Who posted, as the scope of the key that makes a repeated post answer the first message.
-    poster = models.CharField(max_length=4 * PERSON_NAME_MAX + 2, editable=False)
+    poster = models.CharField(max_length=PERSON_KEY_MAX + 2, editable=False)
     idempotency_key = models.CharField(max_length=128, null=True, blank=True, editable=False)
     created = models.DateTimeField(default=timezone.now, editable=False)
     edited_at = models.DateTimeField(null=True, blank=True, editable=False)

@@ -13,6 +13,7 @@ RESERVED_ROOM_NAMES = frozenset(
 # Private, direct and stranger rooms have random names under this prefix, so that a name tells nothing.
 HIDDEN_ROOM_PREFIX = "x-"
 PERSON_NAME_MAX = 64
+PERSON_KEY_MAX = 4 * PERSON_NAME_MAX
 
 
 def room_key(name: str) -> str:
@@ -42,7 +43,7 @@ def clean_person_name(name: str) -> str:
     # joiners are needed by emoji and some scripts.
     if any(unicodedata.category(char) == "Cf" and char not in "\u200c\u200d" for char in name):
         raise ValueError("A name can't hold invisible characters.")
-    if not name or not name.strip("\u200c\u200d"):
+    if not person_key(name):  # nothing, or nothing that shows
         raise ValueError("A name is needed.")
     if len(name) > PERSON_NAME_MAX:
         raise ValueError(f"A name can have at most {PERSON_NAME_MAX} characters.")
@@ -50,6 +51,10 @@ def clean_person_name(name: str) -> str:
 
 
 def person_key(name: str) -> str:
-    """The skeleton of a person's name: names with the same skeleton count as the same name."""
+    """The skeleton of a person's name: names with the same skeleton count as the same name.
+
+    Cut at PERSON_KEY_MAX: NFKC makes up to 18 characters of one, and the database keeps no more than that.
+    """
     folded = unicodedata.normalize("NFKC", name).casefold()
-    return "".join(char for char in folded if not char.isspace() and unicodedata.category(char) not in ("Cf", "Mn"))
+    shown = (char for char in folded if not char.isspace() and unicodedata.category(char) not in ("Cf", "Mn"))
+    return "".join(shown)[:PERSON_KEY_MAX]

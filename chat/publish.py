@@ -108,7 +108,7 @@ class ZmqProxy:
 
     def __init__(self, uri: str) -> None:
         self._lock = threading.Lock()
-        self._socket = zmq.Context.instance().socket(zmq.PUSH)
+        self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PUSH)
         self._socket.set(zmq.IMMEDIATE, 1)
         self._socket.set(zmq.LINGER, 500)
         self._socket.set(zmq.SNDTIMEO, 0)
@@ -153,13 +153,15 @@ class HttpProxy:
         self._session = requests.Session()
         self._waiting: queue.Queue[list[bytes]] = queue.Queue(QUEUE_MAX)
         self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
         self._reachable = True
 
     def send(self, items: list[bytes]) -> None:
         """Publish in the background; when the queue is full the relay will do it."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name=f"publish to {self._host}", daemon=True)
-            self._thread.start()
+        with self._starting:  # two threads would publish out of order
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name=f"publish to {self._host}", daemon=True)
+                self._thread.start()
         try:
             self._waiting.put_nowait(items)
         except queue.Full:

@@ -63,8 +63,8 @@ class Relay:
 
     def _notify(self, now: datetime) -> None:
         due = [room_id for room_id, times in self._notices.items() if times[0] <= now]
-        for room in Room.objects.live().filter(pk__in=due) if due else ():
-            if not self._proxy.deliver(publish.newest_items(room)):
+        for room in Room.objects.filter(pk__in=due) if due else ():
+            if not room.deleted_at and not self._proxy.deliver(publish.newest_items(room)):
                 return
             times = [time for time in self._notices.pop(room.pk) if time > now]
             if times:
@@ -88,4 +88,6 @@ def _forever(connect: Callable[[dict[str, Any]], Proxy], entry: dict[str, Any]) 
         except (DatabaseError, InterfaceError) as error:
             logger.warning("the database doesn't answer: %s", type(error).__name__)
             close_old_connections()
+        except Exception:  # a relay that ends unnoticed would leave its proxy without repeats
+            logger.exception("the relay stumbled and goes on")
         time.sleep(PAUSE)

@@ -1,7 +1,8 @@
 """The events endpoint: from a position, what came after it; then a hold that Pushpin keeps open.
 
-A request is answered at once with a batch from the log. Either more is left, and Pushpin follows the link for the
-next batch, or the answer says: hold this connection on these channels from these positions.
+A request is answered at once with a batch from the log. Either more is left, and Pushpin follows the link to the
+next batch (which carries the positions, signed), or the answer says: hold this connection on these channels from
+these positions.
 
 The recovery link. Pushpin follows it after a gap, on a timer, and one second after a channel's first
 subscription. It merges such requests when path and Grip-Last agree, shows no header of the client in them, and
@@ -15,8 +16,10 @@ import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 from zlib import crc32
 
+from django.core import signing
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
@@ -70,11 +73,13 @@ def events(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-def recover(request: HttpRequest) -> HttpResponse:
-    """The link that Pushpin follows: the next batch, or what a reader missed. See the module's text."""
-    if not request.grip.proxied or not request.grip.last:
+def recover(request: HttpRequest, batch: str = "") -> HttpResponse:
+    """The links that Pushpin follows: /recover/ of a hold, /recover/<batch>/ to the next batch."""
+    grip = _grip(request)
+    last = _parse_batch(batch) if batch else grip.last
+    if not grip.proxied or not last:
         return problem_response(Problem("NOT_FOUND", "There is nothing here."))
-    feeds, several = _feeds_of_hold(request.grip.last)
+    feeds, several = _feeds_of_hold(last)
     if not feeds:
         # A right was taken away, or the room is gone: the stream ends, and who still may read comes back.
         return _finish(HttpResponse(content_type="text/event-stream"))
@@ -83,13 +88,18 @@ def recover(request: HttpRequest) -> HttpResponse:
 
 def _answer(request: HttpRequest, names: list[str], prefix: str = "") -> HttpResponse:
     try:
-        if not request.grip.proxied:
+        if not _grip(request).proxied:
             raise Problem("PROXY_REQUIRED", "Streams are served through the proxy only: use the public address.")
         _check_accept(request)
         feeds = _feeds_of_request(request, _room_names(names, prefix))
     except Problem as problem:
         return _refuse(request, problem)
     return _stream(request, feeds, several=len(feeds) > 1, opening=True)
+
+
+def _grip(request: HttpRequest) -> Any:
+    """What django_grip.GripMiddleware found out about the request: `proxied`, `last`, `start_instruct`."""
+    return request.grip  # type: ignore[attr-defined]
 
 
 def _check_accept(request: HttpRequest) -> None:
@@ -209,7 +219,7 @@ def _step(feeds: list[Feed], event: Event, several: bool) -> tuple[list[Feed], s
 
 def _opening(feeds: list[Feed], several: bool) -> str:
     retry = random.randint(*RETRY_MS)  # noqa: S311 - spreads load, guards nothing
-    return f"retry: {retry}\n" + sse_encode_event("stream-open", "", event_id=_id(feeds, several))
+    return f"retry: {retry}\n{sse_encode_event('stream-open', '', event_id=_id(feeds, several))}"
 
 
 def _id(feeds: list[Feed], several: bool) -> str:
@@ -230,18 +240,14 @@ def _parse_short(text: str, rooms: list[Room]) -> dict[str, int]:
         raise ValueError("it holds something else than numbers")
     if digest != _digest(rooms) or len(numbers) != len(rooms):
         return {room.name_key: eventlog.MAX_ID for room in rooms}  # of another set of rooms: all get a reset
-    return {
-        room.name_key: eventlog.parse_number(number) for room, number in zip(rooms, numbers, strict=True)
-    }
+    return {room.name_key: eventlog.parse_number(number) for room, number in zip(rooms, numbers, strict=True)}
 
 
 def _instruct(request: HttpRequest, feeds: list[Feed], *, several: bool, hold: bool, opening: bool) -> None:
     """Tell Pushpin which channels to hold from which positions, and which link to follow."""
-    instruct = request.grip.start_instruct()
-    names = []
-    for feed in feeds:
-        name = _hold_channel(feed.room, several)
-        names.append(name)
+    instruct = _grip(request).start_instruct()
+    names = [_hold_channel(feed.room, several) for feed in feeds]
+    for feed, name in zip(feeds, names, strict=True):
         channel = Channel(name, prev_id=str(feed.last))
         if several:
             channel.filters.append("build-id")
@@ -250,10 +256,30 @@ def _instruct(request: HttpRequest, feeds: list[Feed], *, several: bool, hold: b
             instruct.add_channel(Channel(channels.control(feed.room.pk)))
     if several:
         instruct.meta["id_format"] = _id_format(feeds, names)
+    if not hold:
+        instruct.set_next_link(f"{RECOVER_PATH}{_batch(feeds, names)}/")
+        return
     instruct.set_next_link(RECOVER_PATH, timeout=_link_seconds(feeds, opening))
-    if hold:
-        instruct.set_hold_stream()
-        instruct.set_keep_alive(KEEP_ALIVE, KEEP_ALIVE_SECONDS)
+    instruct.set_hold_stream()
+    instruct.set_keep_alive(KEEP_ALIVE, KEEP_ALIVE_SECONDS)
+
+
+def _batch(feeds: list[Feed], names: list[str]) -> str:
+    """The positions from which the next batch goes on. Pushpin sends no Grip-Last where nothing is held yet."""
+    return _signer().sign(",".join(f"{name}={feed.last}" for feed, name in zip(feeds, names, strict=True)))
+
+
+def _parse_batch(text: str) -> dict[str, str]:
+    """The channels and positions of a signed batch; nothing when somebody else made it."""
+    try:
+        positions = _signer().unsign(text)
+    except signing.BadSignature:
+        return {}
+    return dict(part.split("=", 1) for part in positions.split(","))
+
+
+def _signer() -> signing.Signer:
+    return signing.Signer(salt="chat.stream.batch")
 
 
 def _hold_channel(room: Room, several: bool) -> str:

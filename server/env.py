@@ -6,6 +6,7 @@ secrets are handed over by compose files and orchestrators.
 
 import os
 from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -71,3 +72,17 @@ def _read(name: str, path: Path) -> str:
         return path.read_text(encoding="utf-8").strip()
     except OSError as error:
         raise ImproperlyConfigured(f"{name}: can't read {path}: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise ImproperlyConfigured(f"{name}: {path} is not UTF-8 text.") from None
+
+
+def parsed_url(name: str, url: str, *schemes: str) -> SplitResult:
+    """The parts of `url`, a value of `name`. Raises ImproperlyConfigured without one of `schemes`, or without a host."""
+    try:
+        parts = urlsplit(url)
+        complete = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        complete = False
+    if not complete:
+        raise ImproperlyConfigured(f"{name} takes URLs with a host that begin with {', '.join(schemes)}, not {url!r}.")
+    return parts

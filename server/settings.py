@@ -1,7 +1,7 @@
 """Django's settings. Everything an operator may change is an environment variable: docs/operating.md lists them."""
 
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
@@ -18,10 +18,10 @@ DEBUG = env.boolean("DEBUG", False)
 # Where people reach the service. Without PUBLIC_URL it serves this machine only.
 PORT = env.integer("PORT", 7999, at_least=1, at_most=65535)
 PUBLIC_URL = env.text("PUBLIC_URL").rstrip("/")
-_public = urlsplit(PUBLIC_URL or f"http://localhost:{PORT}")
-if _public.scheme not in ("http", "https") or not _public.hostname:
+_public = env.parsed_url("PUBLIC_URL", PUBLIC_URL or f"http://localhost:{PORT}", "http", "https")
+if _public.path or _public.query:
     raise ImproperlyConfigured(f"PUBLIC_URL must look like https://chat.example.org, not {PUBLIC_URL!r}.")
-ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", _public.hostname, *env.items("ALLOWED_HOSTS")]
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", str(_public.hostname), *env.items("ALLOWED_HOSTS")]
 _secure = _public.scheme == "https"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _secure
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
@@ -72,7 +72,10 @@ TEMPLATES = [
 # SQLite: a write transaction takes the lock when it begins (IMMEDIATE), so that two writers wait for each other
 # instead of failing; synchronous=FULL because a 2xx is a promise that the message is on the disk.
 _database_url = env.text("DATABASE_URL", f"sqlite:///{VAR / 'corkboard.sqlite3'}")
-DATABASES = {"default": dj_database_url.parse(_database_url, conn_max_age=600)}
+try:
+    DATABASES = {"default": dj_database_url.parse(_database_url, conn_max_age=600)}
+except ValueError:  # its text may hold the password
+    raise ImproperlyConfigured("DATABASE_URL must look like postgres://user:password@host/name.") from None
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
@@ -96,13 +99,15 @@ STORAGES = {
     "staticfiles": {"BACKEND": "server.staticfiles.ModuleStorage"},
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.integer("BODY_MAX_BYTES", 262_144, at_least=4096)
+_log_level = env.text("LOG_LEVEL", "INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO").upper()},
-    "loggers": {"django.server": {"level": "WARNING"}},
+    "root": {"handlers": ["console"], "level": _log_level},
+    # A refusal is the client's mistake and no news for the operator.
+    "loggers": {"django.server": {"level": "WARNING"}, "django.request": {"level": "ERROR"}},
 }
 
 # The proxies. Pushpin signs what it forwards with the key; a proxy without one would let anybody pose as it.
@@ -115,12 +120,12 @@ def _proxy(url: str) -> dict[str, str | bytes]:
     django-grip reads `key` and `verify_key` of it, to know who signed a request. The other keys have names of our
     own, so that the library opens no connections: chat.publish is the only publisher.
     """
-    parts = urlsplit(url)
+    parts = env.parsed_url("GRIP_URL", url, "tcp", "http", "https")
     if parts.scheme == "tcp":
+        if not parts.port:
+            raise ImproperlyConfigured(f"GRIP_URL: {url!r} needs a port, as in tcp://127.0.0.1:5560.")
         key = parse_qs(parts.query).get("key", [GRIP_KEY])[0]
         return {"publish_uri": f"tcp://{parts.netloc}", "key": key}
-    if parts.scheme not in ("http", "https"):
-        raise ImproperlyConfigured(f"GRIP_URL: {parts.scheme}:// is not supported; use tcp://, http:// or https://.")
     entry = parse_grip_uri(url)
     proxy = {"publish_uri": entry["control_uri"], "key": entry.get("key", GRIP_KEY)}
     if "key" in entry:
@@ -137,5 +142,5 @@ EVENTSTREAM_CHANNELMANAGER_CLASS = "chat.channels.RoomChannelManager"
 
 # Chat
 ROOM_CREATION = env.text("ROOM_CREATION", "anyone", choices=("anyone", "accounts", "staff"))
-RETENTION_HOURS = env.integer("RETENTION_HOURS", 24, at_least=1)
+RETENTION_HOURS = env.integer("RETENTION_HOURS", 24, at_least=1, at_most=876_000)
 MESSAGE_MAX_CHARS = env.integer("MESSAGE_MAX_CHARS", 8000, at_least=1, at_most=50_000)

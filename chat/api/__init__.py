@@ -10,6 +10,7 @@ from ninja.errors import HttpError, ValidationError
 from chat.api.messages import router as messages
 from chat.api.parser import BodyParser, too_large
 from chat.problems import Problem, problem_response
+from chat.views import error_page
 
 api = NinjaAPI(
     title="Corkboard",
@@ -36,8 +37,8 @@ def refuse(request: HttpRequest, problem: Problem) -> HttpResponse:
 
 @api.exception_handler(RequestDataTooBig)
 def refuse_large_body(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
-    """A body over BODY_MAX_BYTES."""
-    return problem_response(too_large())
+    """A body over BODY_MAX_BYTES: also what a person sees who pastes a book into the form."""
+    return error_page(request, too_large())
 
 
 @api.exception_handler(HttpError)

@@ -5,7 +5,8 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
 from django.utils.http import urlencode
-from ninja import Query, Router
+from ninja import Router
+from ninja.params.functions import Query  # ninja's own `Query` is typed for annotations only
 
 from chat import access, actions, history
 from chat.api.schemas import HistoryOut, MessageIn, MessageOut, ProblemOut
@@ -46,10 +47,16 @@ def post_message(request: HttpRequest, name: str, body: MessageIn) -> HttpRespon
     except Problem as problem:
         if not html:
             raise
-        return chat_page(request, name, body.from_, error=problem, draft=body.text)
+        return chat_page(request, name, _showable(body.from_), error=problem, draft=_showable(body.text))
     if html:
-        return HttpResponseRedirect(f"{reverse('room', args=[name])}?{urlencode({'user': body.from_})}", status=303)
+        query = urlencode({"user": posted.message["from"]})
+        return HttpResponseRedirect(f"{reverse('room', args=[posted.message['room']])}?{query}", status=303)
     return JsonResponse(posted.message, status=201 if posted.created else 200)
+
+
+def _showable(text: str) -> str:
+    """`text` without lone surrogates, which JSON can name and UTF-8 can't hold."""
+    return text.encode("utf-8", "replace").decode()
 
 
 @router.get(

@@ -1,5 +1,7 @@
 """What the API takes and answers. chat.actions checks lengths and characters, the schemas check types."""
 
+from typing import Any
+
 from django.conf import settings
 from ninja import Field, Schema
 
@@ -7,7 +9,7 @@ from chat.actions import IDEMPOTENCY_KEY_MAX
 from chat.names import PERSON_NAME_MAX
 
 
-def _limit(most: int) -> dict[str, int]:
+def _limit(most: int) -> dict[str, Any]:
     return {"minLength": 1, "maxLength": most}
 
 

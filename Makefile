@@ -1,0 +1,47 @@
+# `make` lists what there is. `make run` and `make test` do all of their own set-up.
+
+PYTHON := .venv/bin/python
+CODE := chat server tests manage.py
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-unit test-integration test-browser lint check-compose clean venv venv-dev packages
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+run: venv  ## set everything up and serve at http://localhost:$$PORT/ (7999); Ctrl-C ends it
+	@exec $(PYTHON) -m server.run
+
+test: packages lint  ## set everything up, lint, and run all tests
+	$(PYTHON) -m pytest tests/unit tests/integration tests/browser
+
+test-unit: venv-dev  ## the tests that need no network, in seconds
+	$(PYTHON) -m pytest tests/unit
+
+test-integration: packages venv-dev  ## the tests on a real Pushpin, gunicorn, SQLite and PostgreSQL
+	$(PYTHON) -m pytest tests/integration
+
+test-browser: packages venv-dev  ## the tests in Chromium
+	$(PYTHON) -m pytest tests/browser
+
+lint: venv-dev  ## style, types and templates
+	$(PYTHON) -m ruff check $(CODE)
+	$(PYTHON) -m ruff format --check $(CODE)
+	$(PYTHON) -m mypy
+	$(PYTHON) -m djlint --quiet --lint --check templates
+
+check-compose:  ## is docker-compose.yml valid?
+	docker compose config --quiet
+
+clean:  ## remove the virtual environment and caches; var/, the data, stays
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find $(CODE) -name __pycache__ -prune -exec rm -rf {} +
+
+venv:
+	@sh server/venv.sh requirements.txt
+
+venv-dev:
+	@sh server/venv.sh requirements-dev.txt
+
+packages:
+	@sh tests/packages.sh

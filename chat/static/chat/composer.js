@@ -1,0 +1,77 @@
+/** The counter shows when less than this share of the limit is left. */
+const NEAR_LIMIT = 0.1;
+
+/**
+ * The form in which the reader writes.
+ * @param {HTMLFormElement} form
+ * @param {number} max the limit of a message, in characters
+ * @param {(text: string) => void} onSend
+ */
+export function createComposer(form, max, onSend) {
+  const field = form.elements.text;
+  const count = form.querySelector("[data-count]");
+  const draftKey = `corkboard draft ${form.action}`;
+  // Cutting off a pasted text silently would be worse than saying that it is too long.
+  field.removeAttribute("maxlength");
+
+  function changed() {
+    const left = max - [...field.value].length;
+    count.hidden = left > max * NEAR_LIMIT;
+    count.textContent = left < 0 ? `${-left} characters too many` : `${left} characters left`;
+    count.toggleAttribute("data-over", left < 0);
+    field.setAttribute("aria-invalid", String(left < 0));
+    fit(field);
+    remember(draftKey, field.value);
+  }
+
+  function submit() {
+    const text = field.value.replace(/\r\n?/g, "\n").trimEnd();
+    field.focus();
+    if (!text.trim() || [...text].length > max) return;
+    form.querySelector(".form-error").hidden = true;
+    field.value = "";
+    changed();
+    onSend(text);
+  }
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    submit();
+  });
+  field.addEventListener("keydown", (event) => {
+    // 229: Safari ends a composition with an Enter that is not marked as composing.
+    const composing = event.isComposing || event.keyCode === 229;
+    if (event.key !== "Enter" || event.shiftKey || event.altKey || composing) return;
+    event.preventDefault();
+    submit();
+  });
+  field.addEventListener("input", changed);
+  // The button must not take the focus: on a phone that would close the keyboard.
+  form.querySelector(".send").addEventListener("pointerdown", (event) => event.preventDefault());
+  field.value ||= recall(draftKey);
+  changed();
+  if (matchMedia("(hover: hover)").matches) field.focus({ preventScroll: true });
+}
+
+/** For browsers without field-sizing: as high as the text. */
+function fit(field) {
+  if (CSS.supports("field-sizing", "content")) return;
+  field.style.blockSize = "auto";
+  field.style.blockSize = `${field.scrollHeight}px`;
+}
+
+function remember(key, text) {
+  try {
+    sessionStorage.setItem(key, text);
+  } catch {
+    // A draft that can't be kept is no reason to stop writing.
+  }
+}
+
+function recall(key) {
+  try {
+    return sessionStorage.getItem(key) ?? "";
+  } catch {
+    return "";
+  }
+}

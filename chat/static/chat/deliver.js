@@ -1,0 +1,79 @@
+import { backoff } from "./backoff.js";
+
+const TRIES = 5;
+const ANSWER_MS = 10_000;
+const WAIT_MAX_MS = 60_000;
+const AGAIN = new Set([429, 502, 503, 504]);
+
+/** A message that was not sent; its text says why, for people. */
+export class NotSent extends Error {}
+
+/**
+ * A key that makes repeating a post safe. randomUUID exists in secure contexts only, and plain http is none.
+ * @returns {string}
+ */
+export function newKey() {
+  if (crypto.randomUUID) return crypto.randomUUID();
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/**
+ * Posts a message until the service answers, always under the same key: the service stores it once.
+ * @param {string} url
+ * @param {{key: string, from: string, text: string}} message
+ * @param {(words: string) => void} onWait told what is waited for between two attempts
+ * @returns {Promise<object>} the stored message
+ * @throws {NotSent}
+ */
+export async function deliver(url, message, onWait) {
+  for (let attempt = 1; ; attempt += 1) {
+    const answer = await post(url, message);
+    if (answer?.ok) return answer.json().catch(() => { throw new NotSent("The answer could not be read."); });
+    if (answer && !AGAIN.has(answer.status)) throw new NotSent(await reasonOf(answer));
+    if (!answer && !navigator.onLine) {
+      onWait("Waiting for the network…");
+      await untilOnline();
+      attempt = 0;
+      continue;
+    }
+    const ms = retryAfter(answer) ?? backoff(attempt);
+    if (attempt >= TRIES || ms > WAIT_MAX_MS) throw new NotSent(answer ? await reasonOf(answer) : "The server can't be reached.");
+    onWait(answer?.status === 429 ? "Slowing down a little…" : "Trying again…");
+    await new Promise((resolve) => setTimeout(resolve, ms));
+  }
+}
+
+/** The response, or null when the network failed or took too long. */
+async function post(url, { key, from, text }) {
+  const given = new AbortController();
+  const timer = setTimeout(() => given.abort(), ANSWER_MS);
+  try {
+    return await fetch(url, {
+      method: "POST",
+      headers: { Accept: "application/json", "Idempotency-Key": key },
+      body: new URLSearchParams({ from, text }),
+      signal: given.signal,
+    });
+  } catch {
+    return null;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function reasonOf(answer) {
+  const problem = await answer.json().catch(() => null);
+  return problem?.detail || problem?.title || `The server answered ${answer.status}.`;
+}
+
+/** The wait that the answer asks for, in ms, or undefined. */
+function retryAfter(answer) {
+  const value = answer?.headers.get("Retry-After");
+  if (!value) return undefined;
+  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  return Number.isNaN(ms) ? undefined : Math.max(ms, 500);
+}
+
+function untilOnline() {
+  return new Promise((resolve) => window.addEventListener("online", resolve, { once: true }));
+}

@@ -1,0 +1,157 @@
+import { authorOf, createDay, createMessage, dateOf, dress, identify } from "./message.js";
+import { keepPlace } from "./scroll.js";
+
+/** One author's messages within five minutes are shown as one. */
+const TOGETHER_MS = 5 * 60_000;
+/** A page left open for days keeps only so many; the earlier ones can be loaded again. */
+const SHOWN_MAX = 1000;
+
+/** The messages on the page: each once, ordered by id, those on their way at the end. */
+export class Log {
+  #scroller;
+  #list;
+  #empty;
+  #user;
+  #shown = new Map();
+
+  /**
+   * @param {HTMLElement} scroller the log, with the server's messages in its list
+   * @param {string} user the reader's name
+   */
+  constructor(scroller, user) {
+    this.#scroller = scroller;
+    this.#list = scroller.querySelector("[data-messages]");
+    this.#empty = scroller.querySelector("[data-empty]");
+    this.#user = user;
+    for (const element of this.#list.querySelectorAll(".message")) {
+      this.#shown.set(Number(element.dataset.id), dress(element));
+    }
+    this.#arrange();
+  }
+
+  /** The smallest id on the page, or undefined. */
+  get firstId() {
+    const first = this.#list.querySelector(".message:not([data-state])");
+    return first ? Number(first.dataset.id) : undefined;
+  }
+
+  /**
+   * @param {number} id
+   * @returns {boolean} whether the message is on the page
+   */
+  has(id) {
+    return this.#shown.has(id);
+  }
+
+  /**
+   * Adds one message, where its id belongs.
+   * @param {object} message
+   * @returns {boolean} false when it was there already
+   */
+  add(message) {
+    if (this.has(message.id)) return false;
+    keepPlace(this.#scroller, () => this.#place(createMessage(message, this.#user), message.id));
+    return true;
+  }
+
+  /**
+   * Adds earlier messages, without reading them out.
+   * @param {object[]} messages
+   */
+  addEarlier(messages) {
+    const fresh = messages.filter((message) => !this.has(message.id)).sort((a, b) => a.id - b.id);
+    this.#scroller.setAttribute("aria-live", "off");
+    keepPlace(this.#scroller, () => {
+      const elements = fresh.map((message) => createMessage(message, this.#user));
+      fresh.forEach((message, index) => this.#shown.set(message.id, elements[index]));
+      this.#list.prepend(...elements);
+      this.#arrange();
+    });
+    setTimeout(() => this.#scroller.setAttribute("aria-live", "polite"), 500);
+  }
+
+  /**
+   * Shows a message that is on its way, after all others.
+   * @param {object} message without an id
+   * @returns {HTMLElement}
+   */
+  addPending(message) {
+    const element = createMessage({ id: "", ...message }, this.#user);
+    element.dataset.state = "sending";
+    this.#list.append(element);
+    this.#arrange(element);
+    return element;
+  }
+
+  /**
+   * Turns a message on its way into the stored one, in place, so that it isn't read out twice.
+   * @param {HTMLElement} element from addPending
+   * @param {object} message
+   */
+  settle(element, message) {
+    if (this.has(message.id)) return this.drop(element);
+    delete element.dataset.state;
+    identify(element, message);
+    keepPlace(this.#scroller, () => this.#place(element, message.id));
+  }
+
+  /**
+   * Takes a message on its way off the page.
+   * @param {HTMLElement} element from addPending
+   */
+  drop(element) {
+    element.remove();
+    this.#arrange();
+  }
+
+  /** Forgets the earliest messages of a very long page. Returns whether it did. */
+  trim() {
+    const surplus = this.#shown.size - SHOWN_MAX;
+    if (surplus < SHOWN_MAX / 10) return false;
+    const ids = [...this.#shown.keys()].sort((a, b) => a - b).slice(0, surplus);
+    for (const id of ids) {
+      this.#shown.get(id).remove();
+      this.#shown.delete(id);
+    }
+    this.#arrange();
+    return true;
+  }
+
+  #place(element, id) {
+    let before = null;
+    let other = this.#list.lastElementChild;
+    for (; other; other = other.previousElementSibling) {
+      if (other === element || other.matches(".day")) continue;
+      if (!other.dataset.state && Number(other.dataset.id) < id) break;
+      before = other;
+    }
+    const moved = element.isConnected && nextMessage(element) !== before;
+    if (moved || !element.isConnected) this.#list.insertBefore(element, before);
+    this.#shown.set(id, element);
+    this.#arrange(moved ? undefined : element);
+  }
+
+  /** Draws the lines between days and joins an author's messages; all of them, or around one element only. */
+  #arrange(around) {
+    this.#empty.hidden = this.#list.childElementCount > 0;
+    const all = around === undefined;
+    if (all) for (const day of this.#list.querySelectorAll(".day")) day.remove();
+    const elements = all ? [...this.#list.children] : [around, around && nextMessage(around)];
+    for (const element of elements) if (element?.isConnected) this.#joinToPrevious(element);
+  }
+
+  #joinToPrevious(element) {
+    if (element.previousElementSibling?.matches(".day")) element.previousElementSibling.remove();
+    const previous = element.previousElementSibling;
+    const date = dateOf(element);
+    const sameDay = previous && dateOf(previous).toDateString() === date.toDateString();
+    if (!sameDay) element.before(createDay(date));
+    const together = sameDay && authorOf(previous) === authorOf(element) && date - dateOf(previous) < TOGETHER_MS;
+    element.toggleAttribute("data-continued", together && !previous.matches('[data-state="failed"]'));
+  }
+}
+
+function nextMessage(element) {
+  const next = element.nextElementSibling;
+  return next?.matches(".day") ? next.nextElementSibling : next;
+}

@@ -1,0 +1,112 @@
+import { foldLong } from "./fold.js";
+import { showText } from "./links.js";
+
+const TIME = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
+const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
+const DAY = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
+const SEGMENTS = "Segmenter" in Intl ? new Intl.Segmenter() : null;
+const PINS = 8;
+
+/**
+ * @typedef {object} Message
+ * @property {number} id
+ * @property {string} from
+ * @property {string} date ISO 8601, UTC
+ * @property {string} text
+ * @property {number} [type]
+ * @property {boolean} [verified]
+ */
+
+/**
+ * A message's element, from the page's template.
+ * @param {Message} message
+ * @param {string} user the reader's name
+ * @returns {HTMLElement}
+ */
+export function createMessage(message, user) {
+  const element = document.getElementById("message-template").content.firstElementChild.cloneNode(true);
+  element.querySelector(".author").textContent = message.from;
+  element.querySelector("time").dateTime = message.date;
+  element.querySelector(".text").textContent = message.text;
+  element.toggleAttribute("data-own", message.from === user);
+  identify(element, message);
+  return dress(element);
+}
+
+/**
+ * Marks an element as the message that the service stored.
+ * @param {HTMLElement} element
+ * @param {Message} message
+ */
+export function identify(element, message) {
+  element.dataset.id = message.id;
+  element.dataset.type = message.type ?? 0;
+  element.dataset.verified = message.verified ?? false;
+  const time = element.querySelector("time");
+  if (time.dateTime !== message.date) showTime(time, message.date);
+}
+
+/**
+ * Adds what only a script can: the reader's own time zone, links, the author's colour.
+ * @param {HTMLElement} element as the template or the server made it
+ * @returns {HTMLElement} the same
+ */
+export function dress(element) {
+  const author = authorOf(element);
+  element.dataset.pin = pinOf(author);
+  element.querySelector(".pin").textContent = initialOf(author);
+  const text = element.querySelector(".text");
+  showText(text, text.textContent);
+  foldLong(element);
+  const time = element.querySelector("time");
+  showTime(time, time.dateTime);
+  return element;
+}
+
+/**
+ * @param {HTMLElement} element a message
+ * @returns {string}
+ */
+export function authorOf(element) {
+  return element.querySelector(".author").textContent;
+}
+
+/**
+ * @param {HTMLElement} element a message
+ * @returns {Date}
+ */
+export function dateOf(element) {
+  return new Date(element.querySelector("time").dateTime);
+}
+
+/**
+ * A line between two days.
+ * @param {Date} date
+ * @returns {HTMLElement}
+ */
+export function createDay(date) {
+  const element = document.getElementById("day-template").content.firstElementChild.cloneNode(true);
+  const time = element.querySelector("time");
+  const month = String(date.getMonth() + 1).padStart(2, "0");
+  time.dateTime = `${date.getFullYear()}-${month}-${String(date.getDate()).padStart(2, "0")}`;
+  time.textContent = DAY.format(date);
+  return element;
+}
+
+function showTime(time, iso) {
+  const date = new Date(iso);
+  time.dateTime = iso;
+  time.textContent = TIME.format(date);
+  time.title = FULL.format(date);
+}
+
+function initialOf(name) {
+  const first = SEGMENTS ? SEGMENTS.segment(name)[Symbol.iterator]().next().value?.segment : [...name][0];
+  return (first ?? "").toLocaleUpperCase();
+}
+
+function pinOf(name) {
+  let sum = 0;
+  for (const letter of name) sum = (sum * 31 + letter.codePointAt(0)) % 9973;
+  return sum % PINS;
+}

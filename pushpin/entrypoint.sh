@@ -1,0 +1,71 @@
+#!/bin/sh
+# Renders pushpin.conf and the routes from the environment, then becomes Pushpin. The one way it is started: by
+# `make run`, by the image and by the tests.
+#
+#   PUSHPIN_BIND PORT                                    where clients connect (127.0.0.1, 7999)
+#   PUSHPIN_CONTROL_BIND PUSHPIN_ZMQ_PORT PUSHPIN_HTTP_PORT   where Django publishes (127.0.0.1, 5560, 5561)
+#   WEB_HOST WEB_PORT                                    where Django is (127.0.0.1, 8000)
+#   GRIP_KEY or GRIP_KEY_FILE                            signs what is forwarded ($CORKBOARD_VAR/grip_key)
+#   PUSHPIN_RUNDIR                                       configuration and sockets ($CORKBOARD_VAR/pushpin)
+#   PUSHPIN_MAX_CLIENTS                                  connections held at once (from the limit on open files)
+set -eu
+
+fail() {
+    echo "pushpin: $1" >&2
+    exit 1
+}
+
+here=$(cd "$(dirname "$0")" && pwd)
+var=${CORKBOARD_VAR:-$here/../var}
+rundir=${PUSHPIN_RUNDIR:-$var/pushpin}
+umask 077
+mkdir -p "$rundir"
+rundir=$(cd "$rundir" && pwd)
+# A socket's path may have 103 characters on some systems; the longest name here has 28.
+[ ${#rundir} -le 75 ] || fail "$rundir is too long for sockets: set PUSHPIN_RUNDIR to a shorter folder"
+
+key=${GRIP_KEY:-}
+[ -n "$key" ] || key=$(cat "${GRIP_KEY_FILE:-$var/grip_key}") || fail "set GRIP_KEY or GRIP_KEY_FILE"
+[ ${#key} -ge 32 ] || fail "GRIP_KEY must have at least 32 characters"
+
+# A runner that was killed with -9 leaves children behind that hold the ports and the streams. What names our own
+# folder on its command line is such a leftover: ending it lets every client reconnect to the new one.
+printf '%s\n' "--config=$rundir/" "ipc://$rundir/" |
+    grep -lsaF -f - /proc/[0-9]*/cmdline | while IFS=/ read -r _ _ pid _; do
+        kill -9 "$pid" 2>/dev/null || true
+    done
+
+# A client takes one open file of condure, so the limit on files is the limit on clients; a fifth is left for sockets
+# of its own and for those who wait in line. Above 100,000 files memory ends first: 47 KiB a stream.
+ulimit -n "$(ulimit -H -n)" 2>/dev/null || true
+files=$(ulimit -n)
+if [ "$files" = unlimited ] || [ "$files" -gt 100000 ]; then files=100000; fi
+max_clients=${PUSHPIN_MAX_CLIENTS:-$((files * 4 / 5))}
+
+zurl_out_specs=ipc://$rundir/pushpin-zurl-in
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29; do
+    zurl_out_specs="$zurl_out_specs,ipc://$rundir/pushpin-zurl-in"
+done
+
+# render FILE: a file of this folder with every @NAME@ replaced. The values go through a pipe, not through arguments,
+# which everybody on the machine could read; the key goes as base64, so that no character of it means anything.
+render() {
+    while IFS='=' read -r name value; do
+        printf 's|@%s@|%s|g\n' "$name" "$(printf %s "$value" | sed 's/[\\&|]/\\&/g')"
+    done <<VALUES | sed -f /dev/stdin "$here/$1" > "$rundir/$1"
+RUNDIR=$rundir
+BIND=${PUSHPIN_BIND:-127.0.0.1}
+PORT=${PORT:-7999}
+CONTROL_BIND=${PUSHPIN_CONTROL_BIND:-127.0.0.1}
+ZMQ_PORT=${PUSHPIN_ZMQ_PORT:-5560}
+HTTP_PORT=${PUSHPIN_HTTP_PORT:-5561}
+WEB_HOST=${WEB_HOST:-127.0.0.1}
+WEB_PORT=${WEB_PORT:-8000}
+MAX_CLIENTS=$max_clients
+ZURL_OUT_SPECS=$zurl_out_specs
+GRIP_KEY=base64:$(printf %s "$key" | base64 | tr -d '\n')
+VALUES
+}
+render pushpin.conf
+render routes
+exec pushpin --merge-output --config="$rundir/pushpin.conf"

@@ -1,0 +1,27 @@
+"""How gunicorn serves Django: threads, since a view waits for the database and never for a reader."""
+
+import os
+from pathlib import Path
+
+bind = f"{os.environ.get('WEB_BIND', '127.0.0.1')}:{os.environ.get('WEB_PORT', '8000')}"
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_WORKERS", "2"))
+threads = int(os.environ.get("WEB_THREADS", "8"))
+# A thousand readers who come back at once wait in the kernel's line instead of being refused.
+backlog = 2048
+# Pushpin keeps its connections. Longer than it leaves one idle, so that gunicorn is not the one who hangs up just when
+# the next request is on its way; an idle connection takes no thread.
+keepalive = 75
+# A stream of fifty rooms has them all in its address; the default of 4,094 bytes would refuse it.
+limit_request_line = 8190
+# No view takes long. A worker that is silent for so many seconds is stuck and replaced, and a restart waits no longer
+# than this for requests under way.
+timeout = 30
+graceful_timeout = 10
+# Where workers show that they live: in memory, since a slow disk would look like a stuck worker.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
+# Nothing of ours talks to it, and by default it lies in the home folder, shared by all instances.
+control_socket_disable = True
+# For tests and for a look under the hood: what Pushpin's recovery requests ask.
+accesslog = "-" if os.environ.get("WEB_ACCESS_LOG") else None
+access_log_format = "%(r)s %({grip-last}i)s %(s)s %(B)s"

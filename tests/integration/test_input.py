@@ -1,0 +1,65 @@
+"""Bad requests through the proxy: each refused in words, none answered 500, none half stored."""
+
+import json
+
+import pytest
+
+from tests.service import Service
+
+pytestmark = pytest.mark.timeout(60)
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "code"),
+    [
+        (b"from=ann&text=", {}, 422, "TEXT_INVALID"),
+        (b"from=ann&text=+%09", {}, 422, "TEXT_INVALID"),
+        (b"from=ann", {}, 422, "TEXT_INVALID"),
+        (b"from=ann&text=a%00b", {}, 422, "TEXT_INVALID"),
+        (b"from=&text=hi", {}, 422, "NAME_INVALID"),
+        (b"from=ann%E2%80%AE&text=hi", {}, 422, "NAME_INVALID"),
+        (b"", {}, 400, "BODY_INVALID"),
+        (b"{", JSON, 400, "BODY_INVALID"),
+        (b"[]", JSON, 400, "BODY_INVALID"),
+        (b"[" * 100_000, JSON, 400, "BODY_INVALID"),
+        (b'{"from": "ann", "text": "\\ud800"}', JSON, 422, "TEXT_INVALID"),
+        (b'{"from": "ann", "text": 5}', JSON, 422, "TEXT_INVALID"),
+        (json.dumps({"from": "ann", "text": "x" * 300_000}).encode(), JSON, 413, "BODY_TOO_LARGE"),
+        (json.dumps({"from": "ann", "text": "x" * 8001}).encode(), JSON, 422, "TEXT_INVALID"),
+        (b"hi", {"Content-Type": "text/plain"}, 415, "CONTENT_TYPE_UNSUPPORTED"),
+        (b"from=ann&text=hi", {"Idempotency-Key": "k" * 200}, 422, "IDEMPOTENCY_KEY_INVALID"),
+        (b"from=ann&text=hi", {"Origin": "https://evil.example"}, 403, "ORIGIN_DENIED"),
+    ],
+)
+def test_a_bad_post_is_refused_with_its_code_and_stores_nothing(
+    service: Service, room: str, body: bytes, headers: dict[str, str], status: int, code: str
+) -> None:
+    service.say(room, "before")
+    answer = service.request("POST", f"/rooms/{room}/messages/", body, headers)
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert (answer.status, answer.json()["code"]) == (status, code)
+    assert service.say(room, "after") == 2
+
+
+def test_text_of_any_script_comes_back_unchanged(service: Service, room: str) -> None:
+    text = "漢字 🦜 עברית <script>alert(1)</script> 100% %I %(x)s\n\ttab \u2028 end"
+    service.say(room, text)
+    assert service.get(f"/rooms/{room}/messages/").json()["messages"][0]["text"] == text
+    stream = service.request("GET", f"/rooms/{room}/messages/?limit=1").json()
+    assert stream["last-event-id"] == f"room-{room}:1"
+
+
+def test_history_is_paged_both_ways(service: Service, room: str) -> None:
+    for number in range(1, 8):
+        service.say(room, str(number))
+
+    def page(query: str) -> list[int]:
+        return [message["id"] for message in service.get(f"/rooms/{room}/messages/?{query}").json()["messages"]]
+
+    assert page("limit=3") == [7, 6, 5]
+    assert page("limit=3&before=5") == [4, 3, 2]
+    assert page("limit=3&after=2") == [5, 4, 3]
+    link = service.get(f"/rooms/{room}/messages/?limit=3&before=5").headers["Link"]
+    assert f'</rooms/{room}/messages/?before=2&limit=3>; rel="next"' in link
+    assert f'</rooms/{room}/messages/?after=4&limit=3>; rel="prev"' in link

@@ -1,0 +1,198 @@
+"""The service on real parts, started for tests: Pushpin, gunicorn and the relay, with ports and folders of their own."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+ROOT = Path(__file__).resolve().parent.parent
+START_SECONDS = 30
+
+
+def free_port() -> int:
+    """A TCP port on loopback that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def wait_until(condition: Callable[[], Any], seconds: float, what: str = "it") -> Any:
+    """The first true value of `condition()`; fails when there is none in time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if value := condition():
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"{what} did not happen within {seconds} s")
+
+
+class Answer:
+    """A response of the service."""
+
+    def __init__(self, status: int, headers: Any, body: bytes) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.body)
+
+
+class Service:
+    """One running service. `lose_publishes=True` sends what gunicorn publishes nowhere; the relay still works."""
+
+    def __init__(self, database_url: str = "", *, lose_publishes: bool = False, **environment: str) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="corkboard-test-"))
+        self.port, self.web_port = free_port(), free_port()
+        self.zmq_port, self.http_port = free_port(), free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.web_url = f"http://127.0.0.1:{self.web_port}"
+        self.lose_publishes = lose_publishes
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.environment = {
+            **os.environ,
+            "CORKBOARD_VAR": str(self.folder),
+            "SECRET_KEY": "s" * 40,
+            "GRIP_KEY": "g" * 40,
+            "PORT": str(self.port),
+            "WEB_PORT": str(self.web_port),
+            "PUSHPIN_BIND": "127.0.0.1",
+            "PUSHPIN_ZMQ_PORT": str(self.zmq_port),
+            "PUSHPIN_HTTP_PORT": str(self.http_port),
+            "GRIP_URL": f"tcp://127.0.0.1:{self.zmq_port}",
+            "DATABASE_URL": database_url,
+            "DJANGO_SETTINGS_MODULE": "server.settings",
+            **environment,
+        }
+
+    def __enter__(self) -> Self:
+        self.manage("migrate", "-v0")
+        self.manage("collectstatic", "--noinput", "-v0")
+        self.manage("setup")
+        for name in ("pushpin", "gunicorn", "relay"):
+            self.start(name)
+        self.wait_ready()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for name in list(self.processes):
+            self.stop(name)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def manage(self, *arguments: str) -> str:
+        """Run a management command; its output."""
+        command = [sys.executable, "manage.py", *arguments]
+        return subprocess.run(
+            command, cwd=ROOT, env=self.environment, check=True, capture_output=True, text=True
+        ).stdout
+
+    def shell(self, code: str) -> str:
+        """Run Python code inside the service's Django."""
+        return self.manage("shell", "-v0", "-c", code)
+
+    def start(self, name: str) -> None:
+        """Start one of pushpin, gunicorn and relay."""
+        environment = dict(self.environment)
+        if name == "gunicorn" and self.lose_publishes:
+            environment["GRIP_URL"] = "tcp://127.0.0.1:1"
+        with (self.folder / f"{name}.out").open("ab") as output:
+            self.processes[name] = subprocess.Popen(
+                self._command(name),
+                cwd=ROOT,
+                env=environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def _command(self, name: str) -> list[str]:
+        if name == "pushpin":
+            return ["sh", str(ROOT / "pushpin" / "entrypoint.sh")]
+        if name == "gunicorn":
+            return [sys.executable, "-m", "gunicorn", "-c", "server/gunicorn.conf.py", "server.wsgi:application"]
+        return [sys.executable, "manage.py", "relay"]
+
+    def stop(self, name: str, how: signal.Signals = signal.SIGTERM) -> None:
+        """End a process and everything it started."""
+        process = self.processes.pop(name)
+        try:
+            os.killpg(process.pid, how)
+            process.wait(15)
+        except ProcessLookupError:
+            return
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(15)
+        if how != signal.SIGKILL:
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+    def kill(self, name: str) -> None:
+        """kill -9 of a process and everything it started, then start it again."""
+        self.stop(name, signal.SIGKILL)
+        self.start(name)
+
+    def wait_ready(self) -> None:
+        """Wait until the service answers through the proxy."""
+        wait_until(lambda: self._is_ready(), START_SECONDS, "readiness")
+
+    def _is_ready(self) -> bool:
+        for name, process in self.processes.items():
+            assert process.poll() is None, f"{name} ended:\n{self.log_tail()}"
+        try:
+            return self.get("/health/ready").status == 200
+        except OSError:
+            return False
+
+    def request(
+        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None, base: str = ""
+    ) -> Answer:
+        """One request through the proxy (or to `base`); a refusal is an answer too."""
+        request = urllib.request.Request((base or self.url) + path, body, headers or {}, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=15) as response:
+                return Answer(response.status, response.headers, response.read())
+        except urllib.error.HTTPError as error:
+            return Answer(error.code, error.headers, error.read())
+
+    def get(self, path: str, headers: dict[str, str] | None = None) -> Answer:
+        """A GET."""
+        return self.request("GET", path, headers=headers)
+
+    def post(self, room: str, text: str, name: str = "ann", key: str = "", base: str = "") -> Answer:
+        """Post a message as a form, as curl does."""
+        body = urllib.parse.urlencode({"from": name, "text": text}).encode()
+        headers = {"Idempotency-Key": key} if key else {}
+        return self.request("POST", f"/rooms/{room}/messages/", body, headers, base)
+
+    def say(self, room: str, text: str, name: str = "ann") -> int:
+        """Post a message that must be taken; its id."""
+        answer = self.post(room, text, name)
+        assert answer.status == 201, answer.body
+        return int(answer.json()["id"])
+
+    def token(self, room: str) -> str:
+        """The resume token of a room as it is now."""
+        return str(self.get(f"/rooms/{room}/messages/").json()["last-event-id"])
+
+    def log_tail(self) -> str:
+        """The last lines of every log."""
+        logs = sorted([*self.folder.glob("*.out"), *self.folder.glob("**/*.log")])
+        return "\n".join(f"== {log.name}\n" + log.read_text(errors="replace")[-3000:] for log in logs)

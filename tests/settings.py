@@ -1,0 +1,21 @@
+"""Settings of the unit tests: the real ones, read from an environment of their own."""
+
+import os
+from unittest import mock
+
+_ENVIRONMENT = {
+    "SECRET_KEY": "a secret key that only the tests know, long enough",
+    "GRIP_KEY": "a grip key that only the tests know, and long enough",
+    "GRIP_URL": "tcp://127.0.0.1:9",
+    "DATABASE_URL": "sqlite://:memory:",
+}
+
+with mock.patch.dict(os.environ, _ENVIRONMENT, clear=True):
+    from server.settings import *  # noqa: F403
+
+# Quick stand-ins for what is slow on purpose or made by collectstatic.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}

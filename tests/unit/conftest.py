@@ -1,0 +1,95 @@
+"""What the unit tests share: a recording proxy, clients with and without a proxy before them, and people."""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jwt
+import pytest
+from django.conf import settings
+from django.test import Client
+
+from chat import publish
+from chat.models import Membership, Room, User
+from chat.names import room_key
+
+OWN_PAGE = {"Origin": "http://testserver"}
+
+
+class RecordingProxy:
+    """Stands in for a proxy: keeps what is published. While `up` is false it takes nothing."""
+
+    def __init__(self) -> None:
+        self.up = True
+        self.sends: list[list[dict[str, Any]]] = []
+        self.delivered: list[list[dict[str, Any]]] = []
+
+    def is_reachable(self) -> bool:
+        return self.up
+
+    def send(self, items: list[bytes]) -> None:
+        self.sends.append([json.loads(item) for item in items])
+
+    def deliver(self, items: list[bytes]) -> bool:
+        if self.up:
+            self.delivered.append([json.loads(item) for item in items])
+        return self.up
+
+
+@pytest.fixture
+def proxy() -> RecordingProxy:
+    """A proxy that keeps what it is given."""
+    return RecordingProxy()
+
+
+@pytest.fixture(autouse=True)
+def published(proxy: RecordingProxy, monkeypatch: pytest.MonkeyPatch) -> list[list[dict[str, Any]]]:
+    """What the requests of a test publish: one list of items for each send. Nothing leaves the process."""
+    monkeypatch.setattr(publish, "proxies", lambda: [proxy])
+    return proxy.sends
+
+
+def grip_headers(**more: str) -> dict[str, str]:
+    """The headers of a request that came through the proxy."""
+    signature = jwt.encode({"iss": "pushpin", "exp": int(time.time()) + 600}, settings.GRIP_KEY, algorithm="HS256")
+    return {"Grip-Sig": signature, **more}
+
+
+@pytest.fixture
+def reader() -> Client:
+    """A client behind the proxy."""
+    return Client(headers=grip_headers())
+
+
+@pytest.fixture
+def curl() -> Client:
+    """A client that says nothing about itself."""
+    return Client()
+
+
+def sign_in(user: User, *, proxied: bool = False) -> Client:
+    """The browser of `user`, on a page of ours."""
+    client = Client(headers=OWN_PAGE | (grip_headers() if proxied else {}))
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def people(db: None) -> dict[str, User]:
+    """Alice owns rooms, Bob is a member of them, Charlie is an outsider; Sam is staff."""
+    return {
+        name: User.objects.create_user(name, is_staff=name == "sam") for name in ("alice", "bob", "charlie", "sam")
+    }
+
+
+@pytest.fixture
+def make_room(db: None) -> Callable[..., Room]:
+    """Makes rooms as they are in the database: `make_room("den", members=[bob], counter=5)`."""
+
+    def make(name: str = "den", *, members: tuple[User, ...] = (), **fields: Any) -> Room:
+        room = Room.objects.create(name=name, name_key=room_key(name), title=name, **fields)
+        Membership.objects.bulk_create(Membership(room=room, user=user) for user in members)
+        return room
+
+    return make

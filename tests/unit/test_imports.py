@@ -1,0 +1,83 @@
+"""The import rule: data flows one way, and GRIP stays in four modules."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# From the top down: a module imports from layers below its own only. A new module needs a place here.
+LAYERS: list[set[str]] = [
+    {"server.wsgi", "chat.admin"},
+    {"server.urls"},
+    {"chat.api", "chat.management.commands.*"},
+    {"chat.api.*"},
+    {"chat.views", "chat.stream", "chat.relay"},
+    {"chat.history"},
+    {"chat.actions"},
+    {"chat.access"},
+    {"chat.publish"},
+    {"chat.eventlog"},
+    {"chat.channels"},
+    {"chat.models", "chat.middleware"},
+    {"server.settings"},
+    {"chat.names", "chat.problems", "chat.apps", "server.env", "server.staticfiles"},
+]
+# Modules of one layer that may import each other, top down: the router imports the schemas.
+WITHIN = {("chat.api.messages", "chat.api.schemas")}
+GRIP = {"django_eventstream", "django_grip", "gripcontrol", "pubcontrol", "zmq"}
+GRIP_MODULES = {"chat.publish", "chat.stream", "chat.eventlog", "chat.channels"}
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {
+    name_of(path): path
+    for package in ("chat", "server")
+    for path in sorted((ROOT / package).rglob("*.py"))
+    if "migrations" not in path.parts and path.read_text().strip()
+}
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """Full names of what a file imports, wherever in it; `from chat import names` is chat.names."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                yield full if full in MODULES else str(node.module)
+
+
+def layer_of(module: str) -> int:
+    places = [number for number, layer in enumerate(LAYERS) if module in layer]
+    places = places or [number for number, layer in enumerate(LAYERS) if f"{module.rpartition('.')[0]}.*" in layer]
+    assert len(places) == 1, f"{module} needs one place in LAYERS"
+    return places[0]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_only_from_below_its_layer(module: str) -> None:
+    own = [name for name in imports_of(MODULES[module]) if name in MODULES]
+    level = layer_of(module)
+    assert [name for name in own if layer_of(name) <= level and (module, name) not in WITHIN] == []
+
+
+def test_only_four_modules_know_grip() -> None:
+    knowing = {
+        module for module, path in MODULES.items() if GRIP & {name.partition(".")[0] for name in imports_of(path)}
+    }
+    # The settings read a GRIP URL with the library's own reader; nothing else there speaks GRIP.
+    assert knowing - {"server.settings"} == GRIP_MODULES
+
+
+def test_every_layer_names_modules_that_exist() -> None:
+    named = {name for layer in LAYERS for name in layer if not name.endswith("*")}
+    assert named - set(MODULES) <= {"chat.admin"}
