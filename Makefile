@@ -9,7 +9,7 @@ CODE := chat server tests manage.py
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
-run: venv  ## set everything up and serve at http://localhost:$$PORT/ (7999); Ctrl-C ends it
+run: venv  ## set everything up and serve at http://localhost:7999/ (or PORT); Ctrl-C ends it
 	@exec $(PYTHON) -m server.run
 
 test: packages lint  ## set everything up, lint, and run all tests
@@ -38,10 +38,10 @@ clean:  ## remove the virtual environment and caches; var/, the data, stays
 	find $(CODE) -name __pycache__ -prune -exec rm -rf {} +
 
 venv:
-	@sh server/venv.sh requirements.txt
+	@.ci/venv requirements.txt
 
 venv-dev:
-	@sh server/venv.sh requirements-dev.txt
+	@.ci/venv requirements-dev.txt
 
 packages:
-	@sh tests/packages.sh
+	@.ci/packages

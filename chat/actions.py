@@ -122,6 +122,8 @@ def make_first_administrator(username: str, password: str) -> User:
         Room.objects.select_for_update().filter(name_key=DEFAULT_ROOM).first()  # one at a time
         if _has_administrator():
             raise ValidationError("There is an administrator already.")
+        if User.objects.filter(name_key=person_key(user.shown_name)).exists():
+            raise ValidationError("This name reads like the one of somebody who is here already.")
         user.save()
     return user
 

@@ -185,9 +185,10 @@ class HttpProxy:
         except requests.RequestException as error:
             logger.warning("publish to %s failed: %s", self._host, type(error).__name__)
             return False
-        if not response.ok:
+        taken = 200 <= response.status_code < 300  # a redirect is not followed, so it took nothing
+        if not taken:
             logger.warning("publish to %s was answered %s", self._host, response.status_code)
-        return response.ok
+        return taken
 
     def _run(self) -> None:
         while True:

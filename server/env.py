@@ -77,7 +77,7 @@ def _read(name: str, path: Path) -> str:
 
 
 def parsed_url(name: str, url: str, *schemes: str) -> SplitResult:
-    """The parts of `url`, a value of `name`. Raises ImproperlyConfigured without one of `schemes`, or without a host."""
+    """The parts of `url`, a value of `name`. Raises ImproperlyConfigured without a host or one of `schemes`."""
     try:
         parts = urlsplit(url)
         complete = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0

@@ -1,7 +1,13 @@
 """How gunicorn serves Django: threads, since a view waits for the database and never for a reader."""
 
+import ctypes
 import os
+import signal
+import sys
 from pathlib import Path
+from typing import Any
+
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 bind = f"{os.environ.get('WEB_BIND', '127.0.0.1')}:{os.environ.get('WEB_PORT', '8000')}"
 worker_class = "gthread"
@@ -25,3 +31,13 @@ control_socket_disable = True
 # For tests and for a look under the hood: what Pushpin's recovery requests ask.
 accesslog = "-" if os.environ.get("WEB_ACCESS_LOG") else None
 access_log_format = "%(r)s %({grip-last}i)s %(s)s %(B)s"
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Let a worker end with its master, even when that is killed with -9 (Linux).
+
+    By itself it would finish in its own time, up to graceful_timeout, and hold the port: the new master could not
+    listen for 10 s.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)

@@ -17,7 +17,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 from types import FrameType
@@ -30,17 +29,16 @@ STOP_SECONDS = 30
 # Below the ports that the system gives to outgoing connections, one of which could take ours while gunicorn restarts.
 FREE_PORTS = range(20_000, 32_000)
 
-# name: (command, startsecs, what else). startsecs: who lives so long is started again at once when it ends, who
-# doesn't after a pause that grows by a second each time, for ever. They end in reverse order, Pushpin last, so that
-# requests under way get their answers.
+# name: (command, how many seconds it gets to end). They end in reverse order, Pushpin last, so that requests under way
+# get their answers.
 PROGRAMS = {
-    "pushpin": (["sh", "pushpin/entrypoint.sh"], "stopwaitsecs=5"),
+    "pushpin": (["sh", "pushpin/entrypoint.sh"], 5),
     "web": (
         [sys.executable, "-m", "gunicorn", "-c", "server/gunicorn.conf.py", "server.wsgi:application"],
-        "stopwaitsecs=15",  # gunicorn's graceful_timeout and some
+        15,  # gunicorn's graceful_timeout and some
     ),
-    "relay": ([sys.executable, "manage.py", "relay"], "stopwaitsecs=5"),
-    "prune": ([sys.executable, "manage.py", "prune", "--every", "600"], "stopwaitsecs=5"),
+    "relay": ([sys.executable, "manage.py", "relay"], 5),
+    "prune": ([sys.executable, "manage.py", "prune", "--every", "600"], 5),
 }
 
 
@@ -50,7 +48,8 @@ class Stop(Exception):
 
 def main() -> int:
     """Run the service until it is told to end. Returns the exit status."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for end in (signal.SIGINT, signal.SIGTERM):  # a shell's background job would ignore the first
+        signal.signal(end, _interrupt)
     var = Path(os.environ.get("CORKBOARD_VAR") or ROOT / "var").resolve()
     try:
         for folder in (var, var / "run", var / "log"):
@@ -205,7 +204,8 @@ def _serve(var: Path, welcome: str) -> int:
     process = subprocess.Popen(supervisord, cwd=ROOT, start_new_session=True)
     try:
         _announce(var, process, welcome)
-        return process.wait()
+        status = process.wait()
+        raise Stop(f"supervisor ended by itself (status {status}): see {var / 'log' / 'supervisor.log'}.")
     except KeyboardInterrupt:
         print("\nEnding …", flush=True)
         return 0
@@ -225,7 +225,10 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _supervisor_config(var: Path) -> str:
-    """supervisord.conf: no control port, logs that rotate, and programs that are never given up."""
+    """supervisord.conf: no control port, logs that rotate, and programs that are never given up.
+
+    Who lived for `startsecs` is started again at once; who didn't, after a pause that is a second longer each time.
+    """
     parts = [
         "[supervisord]",
         f"logfile={_escape(str(var / 'log' / 'supervisor.log'))}",
@@ -233,7 +236,7 @@ def _supervisor_config(var: Path) -> str:
         "logfile_backups=2",
         f"pidfile={_escape(str(var / 'run' / 'supervisord.pid'))}",
     ]
-    for priority, (name, (command, extra)) in enumerate(PROGRAMS.items()):
+    for priority, (name, (command, seconds)) in enumerate(PROGRAMS.items()):
         parts += [
             f"\n[program:{name}]",
             f"command={_escape(shlex.join([*_tie(), *command]))}",
@@ -243,7 +246,7 @@ def _supervisor_config(var: Path) -> str:
             "startsecs=1",
             "startretries=1000000000",
             "killasgroup=true",
-            extra,
+            f"stopwaitsecs={seconds}",
             f"stdout_logfile={_escape(str(var / 'log' / f'{name}.log'))}",
             "redirect_stderr=true",
             "stdout_logfile_maxbytes=10MB",
@@ -271,17 +274,22 @@ def _announce(var: Path, process: subprocess.Popen[bytes], welcome: str) -> None
             print(_log_tails(var), file=sys.stderr)
             raise Stop(f"Corkboard did not become ready within {READY_SECONDS} s. The logs above are in {var / 'log'}.")
         time.sleep(0.1)
-    print(f"Corkboard is at {os.environ.get('PUBLIC_URL') or f'http://localhost:{port}'}/".replace("//\n", "/\n"))
+    url = os.environ.get("PUBLIC_URL") or f"http://localhost:{port}"
+    print(f"Corkboard is at {url.rstrip('/')}/")
     if welcome.strip():
         print(welcome.strip())
     print(f"Logs are in {var / 'log'}. Ctrl-C ends everything.", flush=True)
 
 
 def _ready(port: str) -> bool:
+    """Does Django answer through Pushpin?"""
+    bind = os.environ["PUSHPIN_BIND"]
+    url = f"http://{'127.0.0.1' if bind == '0.0.0.0' else bind}:{port}/health/ready"  # noqa: S104
+    request = urllib.request.Request(url, headers={"Host": "localhost"})
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=2) as answer:
+        with urllib.request.urlopen(request, timeout=2) as answer:  # noqa: S310
             return bool(answer.status == 200)
-    except (OSError, urllib.error.URLError):
+    except OSError:
         return False
 
 

@@ -1,7 +1,6 @@
 """Django's settings. Everything an operator may change is an environment variable: docs/operating.md lists them."""
 
 from pathlib import Path
-from urllib.parse import parse_qs
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
@@ -121,12 +120,14 @@ def _proxy(url: str) -> dict[str, str | bytes]:
     own, so that the library opens no connections: chat.publish is the only publisher.
     """
     parts = env.parsed_url("GRIP_URL", url, "tcp", "http", "https")
+    try:
+        entry = parse_grip_uri(url)
+    except ValueError:
+        raise ImproperlyConfigured("GRIP_URL: a key that begins with base64: must be base64.") from None
     if parts.scheme == "tcp":
         if not parts.port:
             raise ImproperlyConfigured(f"GRIP_URL: {url!r} needs a port, as in tcp://127.0.0.1:5560.")
-        key = parse_qs(parts.query).get("key", [GRIP_KEY])[0]
-        return {"publish_uri": f"tcp://{parts.netloc}", "key": key}
-    entry = parse_grip_uri(url)
+        return {"publish_uri": f"tcp://{parts.netloc}", "key": entry.get("key", GRIP_KEY)}
     proxy = {"publish_uri": entry["control_uri"], "key": entry.get("key", GRIP_KEY)}
     if "key" in entry:
         proxy["publish_key"] = entry["key"]

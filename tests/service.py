@@ -38,6 +38,19 @@ def wait_until(condition: Callable[[], Any], seconds: float, what: str = "it") -
     raise AssertionError(f"{what} did not happen within {seconds} s")
 
 
+def session_members(session: int) -> list[int]:
+    """The processes of a session: what was started with start_new_session, and all its descendants."""
+    members = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:  # it ended meanwhile
+            continue
+        if int(fields[3]) == session and fields[0] != "Z":
+            members.append(int(stat.parent.name))
+    return members
+
+
 class Answer:
     """A response of the service."""
 
@@ -128,21 +141,17 @@ class Service:
         return [sys.executable, "manage.py", "relay"]
 
     def stop(self, name: str, how: signal.Signals = signal.SIGTERM) -> None:
-        """End a process and everything it started."""
+        """End a process and everything it started (Pushpin's parts have process groups of their own)."""
         process = self.processes.pop(name)
-        try:
-            os.killpg(process.pid, how)
-            process.wait(15)
-        except ProcessLookupError:
-            return
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait(15)
         if how != signal.SIGKILL:
+            process.send_signal(how)
             try:
-                os.killpg(process.pid, signal.SIGKILL)
-            except ProcessLookupError:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
                 pass
+        for pid in session_members(process.pid):
+            os.kill(pid, signal.SIGKILL)
+        process.wait(15)
 
     def kill(self, name: str) -> None:
         """kill -9 of a process and everything it started, then start it again."""

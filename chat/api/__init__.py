@@ -6,13 +6,29 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
+from ninja.openapi.schema import OpenAPISchema
 
 from chat.api.messages import router as messages
 from chat.api.parser import BodyParser, too_large
 from chat.problems import Problem, problem_response
 from chat.views import error_page
 
-api = NinjaAPI(
+
+class CorkboardAPI(NinjaAPI):
+    """The API, with its refusals in the schema as what they are: ninja knows one content type for all answers."""
+
+    def get_openapi_schema(self, *args: Any, **kwargs: Any) -> OpenAPISchema:
+        """The schema with application/problem+json wherever a ProblemOut is answered."""
+        document = super().get_openapi_schema(*args, **kwargs)
+        for operation in (operation for path in document["paths"].values() for operation in path.values()):
+            for answer in operation["responses"].values():
+                content = answer.get("content", {})
+                if content.get("application/json", {}).get("schema", {}).get("$ref", "").endswith("/ProblemOut"):
+                    content["application/problem+json"] = content.pop("application/json")
+        return document
+
+
+api = CorkboardAPI(
     title="Corkboard",
     version="1",
     description=(

@@ -29,7 +29,8 @@ FORM_BODY = {
 
 @router.post(
     "/{name}/messages/",
-    response={frozenset({200, 201}): MessageOut, frozenset(REFUSALS): ProblemOut},
+    response={frozenset({200, 201}): MessageOut, 303: None, frozenset(REFUSALS): ProblemOut},
+    by_alias=True,
     summary="Post a message",
     openapi_extra=FORM_BODY,
 )
@@ -62,6 +63,7 @@ def _showable(text: str) -> str:
 @router.get(
     "/{name}/messages/",
     response={200: HistoryOut, frozenset({400, 401, 403, 404, 503}): ProblemOut},
+    by_alias=True,
     summary="Read the history",
 )
 def read_messages(

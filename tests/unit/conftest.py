@@ -78,9 +78,7 @@ def sign_in(user: User, *, proxied: bool = False) -> Client:
 @pytest.fixture
 def people(db: None) -> dict[str, User]:
     """Alice owns rooms, Bob is a member of them, Charlie is an outsider; Sam is staff."""
-    return {
-        name: User.objects.create_user(name, is_staff=name == "sam") for name in ("alice", "bob", "charlie", "sam")
-    }
+    return {name: User.objects.create_user(name, is_staff=name == "sam") for name in ("alice", "bob", "charlie", "sam")}
 
 
 @pytest.fixture

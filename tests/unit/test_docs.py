@@ -1,0 +1,75 @@
+"""Documentation that tests keep true: settings, commands, codes of refusals, files that the text names."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from chat.problems import STATUS
+
+ROOT = Path(__file__).resolve().parents[2]
+OPERATING = ROOT / "docs" / "operating.md"
+READERS = {"text", "integer", "boolean", "items", "secret", "get", "setdefault"}
+NOT_SETTINGS = {"DJANGO_SETTINGS_MODULE"}
+DJANGO_COMMANDS = {"migrate", "collectstatic", "createsuperuser", "changepassword"}
+
+
+def variables_read() -> set[str]:
+    """The environment variables that the server's Python files and Pushpin's start script read."""
+    found: set[str] = set()
+    for path in (ROOT / "server").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            key: ast.expr | None = None
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
+                key = node.args[0] if node.func.attr in READERS else None
+            elif isinstance(node, ast.Subscript) and re.search(r"\benv(iron)?$", ast.unparse(node.value)):
+                key = node.slice
+            if isinstance(key, ast.Constant) and isinstance(key.value, str) and key.value.isupper():
+                found.add(key.value)
+    found |= set(re.findall(r"\$\{([A-Z_]{4,}):?-", (ROOT / "pushpin" / "entrypoint.sh").read_text()))
+    return {name.removesuffix("_FILE") for name in found} - NOT_SETTINGS
+
+
+def section(title: str) -> str:
+    """The text of a section of docs/operating.md, its subsections included."""
+    return re.split(r"^## ", OPERATING.read_text().split(f"\n## {title}\n", 1)[1], maxsplit=1, flags=re.M)[0]
+
+
+def test_every_setting_is_documented_and_every_documented_one_is_read() -> None:
+    documented = set(re.findall(r"^\| `([A-Z_]+)` \|", section("Settings"), re.M))
+    assert documented == variables_read()
+
+
+def test_every_command_is_documented_and_every_documented_one_exists() -> None:
+    rows = re.findall(r"^\| (`.+?) \|", section("Commands"), re.M)
+    documented = {name for row in rows for name in re.findall(r"`([a-z_]+)", row)}
+    ours = {path.stem for path in (ROOT / "chat" / "management" / "commands").glob("[a-z]*.py")}
+    assert documented - DJANGO_COMMANDS == ours
+
+
+def test_every_code_of_a_refusal_is_documented_with_its_status() -> None:
+    rows = re.findall(r"^\|\s*`([A-Z_]+)`\s*\|\s*(\d{3})\s*\|", (ROOT / "docs" / "api.md").read_text(), re.M)
+    rows += [(c, s) for s, c in re.findall(r"^\|\s*(\d{3})\s*\|\s*`([A-Z_]+)`\s*\|", _api(), re.M)]
+    assert {code: int(status) for code, status in rows} == STATUS
+
+
+def _api() -> str:
+    return (ROOT / "docs" / "api.md").read_text()
+
+
+@pytest.mark.parametrize("page", ["README.md", *sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("docs/*.md"))])
+def test_links_to_files_and_headings_lead_somewhere(page: str) -> None:
+    source = ROOT / page
+    missing = []
+    for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", source.read_text()):
+        name, _, heading = target.partition("#")
+        path = (source.parent / name) if name else source
+        if not path.exists() or (heading and heading not in _headings(path)):
+            missing.append(target)
+    assert missing == []
+
+
+def _headings(path: Path) -> set[str]:
+    titles = re.findall(r"^#+ (.+)$", path.read_text(), re.M)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}

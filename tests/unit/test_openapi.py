@@ -1,0 +1,39 @@
+"""The API against its own schema: what it documents is all that it answers, for whatever is sent."""
+
+import re
+
+import pytest
+import schemathesis
+from django.test import Client
+from hypothesis import HealthCheck, settings
+from schemathesis.checks import (
+    content_type_conformance,
+    not_a_server_error,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from server.wsgi import application
+
+schema = schemathesis.openapi.from_wsgi("/api/openapi.json", application)
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+
+
+@pytest.mark.django_db
+@schema.parametrize()
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+def test_every_answer_is_one_that_the_schema_names(case: schemathesis.Case) -> None:
+    case.call_and_validate(checks=CHECKS, headers={"Host": "localhost"})
+
+
+def test_the_schema_names_codes_and_both_operations() -> None:
+    document = schema.raw_schema
+    assert document["openapi"].startswith("3.")
+    assert set(document["paths"]["/rooms/{name}/messages/"]) == {"get", "post"}
+
+
+def test_its_page_needs_no_other_site(client: Client) -> None:
+    page = client.get("/api/docs")
+    assert page.status_code == 200
+    assert not re.findall(r'(?:src|href)="https?:', page.text)
+    assert "script-src" not in page["Content-Security-Policy"]  # default-src 'self' holds

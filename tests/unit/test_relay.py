@@ -1,0 +1,186 @@
+"""The relay: every event once more, in order, within its time, on each proxy for itself."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+from django.utils import timezone
+
+from chat import publish, relay
+from chat.models import Event, Room
+from chat.relay import Relay
+from tests.unit.conftest import RecordingProxy
+
+pytestmark = pytest.mark.django_db
+START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.get_current_timezone())
+
+
+def at(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def post(make_room: Callable[..., Room]) -> Callable[[str, float], None]:
+    """`post("den", 3)` logs the room's next event three seconds after the start."""
+
+    def log(name: str, seconds: float) -> None:
+        room = Room.objects.filter(name=name).first() or make_room(name)
+        room.counter += 1
+        room.save()
+        Event.objects.create(room=room, eid=room.counter, type="message", data="{}", created=at(seconds))
+
+    return log
+
+
+def repeated(proxy: RecordingProxy) -> list[str]:
+    """The ids of what was published again, on the channels of single rooms."""
+    return [items[0]["id"] for items in proxy.delivered if "id" in items[0]]
+
+
+def notices(proxy: RecordingProxy) -> list[str]:
+    """What was sent on control channels."""
+    return [items[0]["formats"]["http-stream"]["content"] for items in proxy.delivered if "id" not in items[0]]
+
+
+def test_an_event_is_repeated_after_two_seconds_and_not_twice(proxy: RecordingProxy, post: Any) -> None:
+    watcher = Relay(proxy, START)
+    post("den", 1)
+    assert [watcher.step(at(seconds)) for seconds in (1, 2.9, 3, 3.5, 20, 40)] == [0, 0, 1, 0, 0, 0]
+    assert repeated(proxy) == ["1"]
+
+
+def test_the_repeat_is_what_the_request_published(proxy: RecordingProxy, post: Any) -> None:
+    post("den", 0)
+    event = Event.objects.select_related("room").get()
+    publish.event(event, event.room.name, event.room.rights, event.room.name_key)
+    Relay(proxy, START).step(at(2))
+    assert proxy.delivered[0] == proxy.sends[0]
+
+
+def test_events_are_repeated_in_the_order_of_each_room(proxy: RecordingProxy, post: Any) -> None:
+    for seconds, name in ((0.3, "a"), (0.1, "b"), (0.2, "a"), (0.4, "b")):
+        post(name, seconds)
+    assert Relay(proxy, START).step(at(3)) == 4
+    assert [(items[0]["channel"][0], items[0]["id"]) for items in proxy.delivered] == [
+        ("r", "1"),
+        ("r", "2"),
+        ("r", "1"),
+        ("r", "2"),
+    ]
+
+
+@pytest.mark.parametrize(("age", "count"), [(44.9, 1), (45, 0), (600, 0)])
+def test_a_relay_that_starts_repeats_what_is_younger_than_45_seconds(
+    proxy: RecordingProxy, post: Any, age: float, count: int
+) -> None:
+    post("den", -age)
+    assert Relay(proxy, START).step(START) == count
+
+
+def test_a_proxy_that_was_away_gets_all_in_order_when_it_is_back(proxy: RecordingProxy, post: Any) -> None:
+    watcher = Relay(proxy, START)
+    for seconds in (0, 1, 2):
+        post("den", seconds)
+    proxy.up = False
+    assert [watcher.step(at(seconds)) for seconds in (2, 4, 8, 30)] == [0, 0, 0, 0]
+    proxy.up = True
+    assert watcher.step(at(40)) == 3
+    assert repeated(proxy) == ["1", "2", "3"]
+
+
+def test_what_grew_too_old_while_the_proxy_was_away_is_left_out(proxy: RecordingProxy, post: Any) -> None:
+    watcher = Relay(proxy, START)
+    post("den", 0)
+    post("den", 10)
+    proxy.up = False
+    watcher.step(at(5))
+    proxy.up = True
+    assert watcher.step(at(46)) == 1
+    assert repeated(proxy) == ["2"]
+
+
+def test_one_proxy_that_is_away_does_not_concern_the_other(post: Any) -> None:
+    near, far = RecordingProxy(), RecordingProxy()
+    far.up = False
+    watchers = [Relay(near, START), Relay(far, START)]
+    post("den", 0)
+    assert [watcher.step(at(3)) for watcher in watchers] == [1, 0]
+
+
+def test_a_transaction_that_committed_late_is_still_repeated(proxy: RecordingProxy, post: Any) -> None:
+    watcher = Relay(proxy, START)
+    watcher.step(at(10))
+    post("den", 1)  # began at 1, seen at 10.5
+    assert watcher.step(at(10.5)) == 1
+    assert watcher.step(at(11)) == 0
+
+
+def test_what_is_remembered_does_not_grow(proxy: RecordingProxy, post: Any) -> None:
+    watcher = Relay(proxy, START)
+    for seconds in range(60):
+        post("den", seconds)
+        watcher.step(at(seconds))
+    assert len(repeated(proxy)) == len(set(repeated(proxy))) == 58
+    assert len(watcher._done) < 12
+
+
+class TestNewest:
+    def test_a_notice_follows_after_three_and_twelve_seconds(self, proxy: RecordingProxy, post: Any) -> None:
+        watcher = Relay(proxy, START)
+        post("Den", 0)
+        counts = []
+        for seconds in (2, 2.5, 3, 4, 11.5, 12, 13, 40):
+            watcher.step(at(seconds))
+            counts.append(len(notices(proxy)))
+        assert counts == [0, 0, 1, 1, 1, 2, 2, 2]
+        assert notices(proxy)[0] == 'event: newest\ndata: {"room": "Den", "id": "room-Den:1"}\n\n'
+        room = Room.objects.get()
+        assert [items[0]["channel"] for items in proxy.delivered] == [f"r{room.pk}.1", *[f"c{room.pk}"] * 2]
+
+    def test_a_busy_room_gets_one_after_its_last_event(self, proxy: RecordingProxy, post: Any) -> None:
+        watcher = Relay(proxy, START)
+        for tenth in range(300):
+            if tenth % 5 == 0 and tenth <= 100:
+                post("den", tenth / 10)
+            watcher.step(at(tenth / 10))
+        assert [notice.split('"')[-2] for notice in notices(proxy)] == ["room-den:21"] * 2
+
+    def test_it_is_sent_again_when_the_proxy_did_not_take_it(self, proxy: RecordingProxy, post: Any) -> None:
+        watcher = Relay(proxy, START)
+        post("den", 0)
+        watcher.step(at(2))
+        proxy.up = False
+        watcher.step(at(3))
+        proxy.up = True
+        watcher.step(at(3.5))
+        assert len(notices(proxy)) == 1
+
+    def test_a_deleted_room_gets_none_and_is_forgotten(self, proxy: RecordingProxy, post: Any) -> None:
+        watcher = Relay(proxy, START)
+        post("den", 0)
+        watcher.step(at(2))
+        Room.objects.update(deleted_at=START)
+        watcher.step(at(20))
+        assert notices(proxy) == []
+        assert watcher._notices == {}
+
+
+@pytest.mark.parametrize("error", [OperationalError("gone"), KeyError("a bug")])
+def test_it_goes_on_after_an_error(
+    proxy: RecordingProxy, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    outcomes = iter([error, 0, SystemExit])
+
+    def step(self: Relay, now: datetime) -> int:
+        outcome = next(outcomes)
+        if outcome == 0:
+            return 0
+        raise outcome
+
+    monkeypatch.setattr(Relay, "step", step)
+    monkeypatch.setattr(relay, "PAUSE", 0)
+    with pytest.raises(SystemExit):
+        relay._forever(lambda entry: proxy, {})
+    assert len(caplog.records) == 1

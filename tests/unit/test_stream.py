@@ -1,0 +1,498 @@
+"""The events endpoint: positions, batches, holds and recovery, read as Pushpin reads them."""
+
+import json
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.conf import settings as project
+from django.core import signing
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from chat import channels, eventlog, stream
+from chat.models import Event, Room, User
+from tests.unit.conftest import grip_headers, sign_in
+
+pytestmark = pytest.mark.django_db
+SSE = {"Accept": "text/event-stream"}
+
+
+def log(room: Room, count: int, **fields: Any) -> Room:
+    """`count` more events in the room's log."""
+    now = fields.pop("created", timezone.now())
+    Event.objects.bulk_create(
+        Event(room=room, eid=room.counter + n, type="message", data=f'{{"n":{room.counter + n}}}', created=now)
+        for n in range(1, count + 1)
+    )
+    room.counter += count
+    room.save()
+    return room
+
+
+def parse(response: Any) -> list[dict[str, str]]:
+    """The events of a response's body."""
+    blocks = response.text.split("\n\n")
+    assert blocks.pop() == ""
+    return [dict(line.split(": ", 1) for line in block.split("\n")) for block in blocks]
+
+
+def types(response: Any) -> list[str]:
+    return [event["event"] for event in parse(response)]
+
+
+def ids(response: Any) -> list[str]:
+    return [event["id"] for event in parse(response) if event["event"] == "message"]
+
+
+def holds(response: Any) -> dict[str, str | None]:
+    """The channels of the hold with their prev-ids; the instruction must be a hold of a stream."""
+    assert response["Grip-Hold"] == "stream"
+    found = {}
+    for part in response["Grip-Channel"].split(", "):
+        name, *parameters = part.split("; ")
+        found[name] = next((p.removeprefix("prev-id=") for p in parameters if p.startswith("prev-id=")), None)
+    return found
+
+
+def link(response: Any) -> tuple[str, int | None]:
+    """Where the link goes and how often it is followed."""
+    match = re.fullmatch(r"<(.+?)>; rel=next(?:; timeout=(\d+))?", response["Grip-Link"])
+    assert match
+    return match[1], int(match[2]) if match[2] else None
+
+
+def no_grip(response: Any) -> bool:
+    return not [name for name in response.headers if name.startswith("Grip-")]
+
+
+class TestTokens:
+    @pytest.fixture(autouse=True)
+    def den(self, make_room: Any) -> Room:
+        """Six events, of which the first two were pruned."""
+        return log(make_room("Den", counter=2, pruned_through=2), 4)
+
+    @pytest.mark.parametrize("url", ["/rooms/Den/events/", "/rooms/den/events/", "/events/?channel=room-DEN"])
+    @pytest.mark.parametrize(
+        ("token", "first"),
+        [
+            ("room-Den:4", 5),
+            ("room-den:4", 5),
+            ("room-Den:2", 3),
+            ("room-Den:6", None),
+            ("room-Den:6,room-Den:4", None),
+            ("room-Den:4,room-other:99", 5),
+            ("earliest", 3),
+            ("", None),
+            ("room-other:1", None),
+        ],
+    )
+    def test_a_stream_goes_on_after_its_token(self, reader: Client, url: str, token: str, first: int | None) -> None:
+        response = reader.get(url, headers={"Last-Event-ID": token})
+        wanted = [f"room-Den:{n}" for n in range(first or 7, 7)]
+        assert types(response) == ["stream-open", *["message"] * len(wanted)]
+        assert ids(response) == wanted
+        assert response["Last-Event-ID"] == parse(response)[0]["id"] == f"room-Den:{(first or 7) - 1}"
+        assert next(iter(holds(response).values())) == "6"
+
+    @pytest.mark.parametrize(
+        ("query", "headers", "first"),
+        [
+            ("lastEventId=room-Den:4", {}, 5),
+            ("last_event_id=room-Den:4", {}, 5),
+            ("lastEventId=earliest", {}, 3),
+            ("lastEventId=room-Den:3&lastEventId=room-Den:5", {}, 6),
+            ("lastEventId=&last_event_id=room-Den:5", {}, 6),
+            ("lastEventId=room-Den:3", {"Last-Event-ID": "room-Den:5"}, 6),
+            ("lastEventId=room-Den:3", {"Last-Event-ID": ""}, 4),
+        ],
+    )
+    def test_the_token_comes_by_header_first_and_by_query(
+        self, reader: Client, query: str, headers: dict[str, str], first: int
+    ) -> None:
+        response = reader.get(f"/rooms/Den/events/?{query}", headers=headers)
+        assert ids(response)[0] == f"room-Den:{first}"
+
+    @pytest.mark.parametrize("number", ["1", "0", "7", "-1", "-0001", str(2**63 - 1), str(2**63), "9" * 4000])
+    def test_a_position_that_is_not_retained_is_a_reset_to_the_newest(self, reader: Client, number: str) -> None:
+        response = reader.get("/rooms/Den/events/", headers={"Last-Event-ID": f"room-Den:{number}", **SSE})
+        opened, reset = parse(response)
+        assert (opened["event"], reset["event"]) == ("stream-open", "stream-reset")
+        assert reset["id"] == opened["id"] == response["Last-Event-ID"] == "room-Den:6"
+        assert json.loads(reset["data"]) == {"channels": ["room-Den"]}
+        assert next(iter(holds(response).values())) == "6"
+
+    @pytest.mark.parametrize(
+        "token",
+        ["garbage", "room-Den", "room-Den:", "room-Den:x", "room-Den:1.5", "Den:4", ":4", ",", "4"]
+        + ["room-Den:4,garbage", "room-Den:--4", "room-Den:٤", "room-Den:+4", "@x.1.y", "x@1.2", "latest"],
+    )
+    def test_a_malformed_token_is_refused(self, reader: Client, token: str) -> None:
+        url, query = "/rooms/Den/events/", {"lastEventId": token}
+        response = reader.get(url, query, headers=SSE)
+        assert (response.status_code, response["Content-Type"]) == (200, "text/event-stream")
+        [error] = parse(response)
+        assert (error["event"], error["id"]) == ("stream-error", "error")
+        data = json.loads(error["data"])
+        assert (data["condition"], data["code"], data["status"]) == ("bad-request", "TOKEN_INVALID", 400)
+        assert no_grip(response)
+        problem = reader.get(url, query)
+        assert (problem.status_code, problem["Content-Type"]) == (400, "application/problem+json")
+        assert problem.json()["code"] == "TOKEN_INVALID"
+
+    def test_an_eventsource_that_was_refused_and_comes_back_is_stopped_by_a_status(self, reader: Client) -> None:
+        response = reader.get("/rooms/Den/events/", headers={"Last-Event-ID": "error", **SSE})
+        assert (response.status_code, response["Content-Type"]) == (400, "application/problem+json")
+
+
+class TestRefusals:
+    def test_a_request_past_the_proxy_is_not_implemented(self, curl: Client, make_room: Any) -> None:
+        make_room()
+        forged = {"Grip-Sig": "x.y.z"}
+        for headers in ({}, SSE, forged, forged | SSE):
+            for url in ("/rooms/den/events/", "/events/?channel=room-den"):
+                response = curl.get(url, headers=headers)
+                assert (response.status_code, response.json()["code"]) == (501, "PROXY_REQUIRED")
+                assert no_grip(response)
+
+    @pytest.mark.parametrize(
+        ("query", "code"),
+        [
+            ("", "CHANNEL_INVALID"),
+            ("channel=", "CHANNEL_INVALID"),
+            ("channel=den", "CHANNEL_INVALID"),
+            ("channel=room-den&channel=x", "CHANNEL_INVALID"),
+            ("&".join(f"channel=room-r{n}" for n in range(51)), "CHANNEL_INVALID"),
+            ("channel=room-", "ROOM_INVALID"),
+            ("channel=room-a%00", "ROOM_INVALID"),
+            ("channel=room-x-none", "ROOM_INVALID"),
+        ],
+    )
+    def test_channels_that_cant_be_are_refused(self, reader: Client, query: str, code: str) -> None:
+        assert reader.get(f"/events/?{query}").json()["code"] == code
+        assert json.loads(parse(reader.get(f"/events/?{query}", headers=SSE))[0]["data"])["code"] == code
+
+    @pytest.mark.parametrize(
+        ("fields", "who", "condition"),
+        [
+            ({"visibility": "private"}, "", "item-not-found"),
+            ({"visibility": "private"}, "charlie", "item-not-found"),
+            ({"visibility": "private"}, "bob", None),
+            ({"visibility": "staff"}, "", "forbidden"),
+            ({"visibility": "staff"}, "bob", "forbidden"),
+            ({"visibility": "staff"}, "sam", None),
+            ({"deleted_at": "2026-01-01T00:00Z"}, "sam", "item-not-found"),
+            ({"archived_at": "2026-01-01T00:00Z"}, "", None),
+        ],
+    )
+    def test_who_may_not_read_gets_an_error_and_no_hold(
+        self,
+        reader: Client,
+        people: dict[str, User],
+        make_room: Any,
+        fields: dict[str, str],
+        who: str,
+        condition: str | None,
+    ) -> None:
+        log(make_room(members=(people["bob"],), **fields), 1)
+        make_room("open")
+        client = sign_in(people[who], proxied=True) if who else reader
+        for url in ("/rooms/den/events/?x=1", "/events/?channel=room-open&channel=room-den"):
+            response = client.get(f"{url}&lastEventId=earliest", headers=SSE)
+            if condition is None:
+                assert "message" in types(response)
+                assert holds(response)
+            else:
+                assert types(response) == ["stream-error"]
+                assert json.loads(parse(response)[0]["data"])["condition"] == condition
+                assert no_grip(response)
+
+    @pytest.mark.parametrize(
+        ("accept", "status"),
+        [("", 200), ("*/*", 200), ("text/*", 200), ("text/event-stream;q=0.9", 200), ("image/png", 406)],
+    )
+    def test_accept_decides_whether_a_stream_will_do(
+        self, reader: Client, make_room: Any, accept: str, status: int
+    ) -> None:
+        make_room()
+        assert reader.get("/rooms/den/events/", headers={"Accept": accept}).status_code == status
+
+
+class TestHolds:
+    def test_a_stream_of_one_room_holds_its_channel_and_its_control_channel(
+        self, reader: Client, make_room: Any
+    ) -> None:
+        room = log(make_room(rights=3), 2)
+        response = reader.get("/rooms/den/events/", headers=SSE)
+        assert holds(response) == {f"r{room.pk}.3": "2", f"c{room.pk}": None}
+        assert "build-id" not in response["Grip-Channel"]
+        assert "Grip-Set-Meta" not in response.headers
+        assert response["Grip-Keep-Alive"] == r"event: keep-alive\ndata:\n\n; format=cstring; timeout=20"
+        assert response["Content-Type"] == "text/event-stream"
+        assert response["Cache-Control"] == "no-cache, no-store"
+        assert response["X-Accel-Buffering"] == "no"
+        assert re.match(r"retry: [123]\d{3}\nevent: stream-open\nid: room-den:2\ndata: \n\n\Z", response.text)
+
+    def test_a_room_that_does_not_exist_yet_is_waited_for_and_no_get_makes_it(self, reader: Client) -> None:
+        for url in ("/rooms/New/events/", "/events/?channel=room-New"):
+            response = reader.get(url, headers=SSE)
+            assert holds(response) == {"n.new": "0"}
+            assert response["Last-Event-ID"] == "room-New:0"
+        assert not Room.objects.exists()
+
+    def test_several_rooms_hold_all_their_channels_and_name_all_positions(self, reader: Client, make_room: Any) -> None:
+        b, a = log(make_room("b"), 2), log(make_room("A"), 1)
+        response = reader.get("/events/?channel=room-b&channel=room-A&channel=room-new&channel=room-B", headers=SSE)
+        assert holds(response) == {
+            f"m{a.pk}.1": "1",
+            f"c{a.pk}": None,
+            f"m{b.pk}.1": "2",
+            f"c{b.pk}": None,
+            "n.new": "0",
+        }
+        assert response["Grip-Channel"].count("filter=build-id") == 3
+        assert response["Last-Event-ID"] == "room-A:1,room-b:2,room-new:0"
+        wanted = f"room-A:%(m{a.pk}.1)s,room-b:%(m{b.pk}.1)s,room-new:%(n.new)s"
+        assert response["Grip-Set-Meta"] == f'id_format="{wanted}"'
+
+    def test_events_of_several_rooms_come_in_each_rooms_order_with_all_positions(
+        self, reader: Client, make_room: Any
+    ) -> None:
+        log(make_room("a"), 2)
+        log(make_room("b"), 1)
+        url = "/events/?channel=room-a&channel=room-b"
+        response = reader.get(url, headers={"Last-Event-ID": "room-a:0,room-b:0"})
+        assert ids(response) == [
+            "room-a:1,room-a:1,room-b:0",
+            "room-a:2,room-a:2,room-b:0",
+            "room-b:1,room-a:2,room-b:1",
+        ]
+        assert ids(reader.get(url, headers={"Last-Event-ID": ids(response)[0]})) == ids(response)[1:]
+
+    def test_above_ten_rooms_the_id_is_short_and_resumes_the_same_rooms_only(
+        self, reader: Client, make_room: Any
+    ) -> None:
+        rooms = [log(make_room(f"r{n:02}"), 2) for n in range(12)]
+        query = "&".join(f"channel=room-{room.name}" for room in rooms[:11])
+        first = reader.get(f"/events/?{query}", headers={"Last-Event-ID": "earliest"})
+        assert len(ids(first)) == 22
+        assert re.fullmatch(r"room-r00:1,@[0-9a-f]+\.1(\.0){10}", ids(first)[0])
+        assert re.search(rf'id_format="@[0-9a-f]+\.%\(m{rooms[0].pk}\.1\)s\.', first["Grip-Set-Meta"])
+        for position, token in enumerate(ids(first)):
+            assert ids(reader.get(f"/events/?{query}", headers={"Last-Event-ID": token})) == ids(first)[position + 1 :]
+        opened = parse(first)[0]["id"]
+        assert len(ids(reader.get(f"/events/?{query}", headers={"Last-Event-ID": opened}))) == 22
+
+        for others in (f"{query}&channel=room-r11", "&".join(query.split("&")[1:]), query.replace("r00", "r11")):
+            response = reader.get(f"/events/?{others}", headers={"Last-Event-ID": ids(first)[5]})
+            assert types(response) == ["stream-open", "stream-reset"]
+
+    def test_a_reset_of_one_room_spares_the_others(self, reader: Client, make_room: Any) -> None:
+        log(make_room("a"), 2)
+        log(make_room("b", counter=5, pruned_through=5), 1)
+        response = reader.get("/events/?channel=room-a&channel=room-b", headers={"Last-Event-ID": "room-a:1,room-b:2"})
+        assert types(response) == ["stream-open", "stream-reset", "message"]
+        assert json.loads(parse(response)[1]["data"]) == {"channels": ["room-b"]}
+        assert parse(response)[1]["id"] == "room-a:1,room-b:6"
+
+    @pytest.mark.parametrize(("seconds", "opening", "timeout"), [(10, True, 25), (500, True, 25), (10, False, 25)])
+    def test_a_new_or_busy_hold_is_looked_after_often(
+        self, reader: Client, make_room: Any, seconds: int, opening: bool, timeout: int
+    ) -> None:
+        room = make_room(last_event_at=timezone.now() - timedelta(seconds=seconds))
+        response = reader.get("/rooms/den/events/") if opening else recover(room, 0)
+        assert link(response) == ("/recover/", timeout)
+
+    @pytest.mark.parametrize("last", [None, timedelta(seconds=61)])
+    def test_a_recovered_hold_of_an_idle_room_rarely(self, make_room: Any, last: timedelta | None) -> None:
+        room = make_room(last_event_at=last and timezone.now() - last)
+        assert link(recover(room, 0)) == ("/recover/", 120)
+
+
+class TestBatches:
+    def test_a_long_catch_up_comes_in_batches_without_hold_until_the_last(self, reader: Client, make_room: Any) -> None:
+        log(make_room(last_event_at=timezone.now()), 250)
+        response = reader.get("/rooms/den/events/", headers={"Last-Event-ID": "earliest"})
+        seen, sizes = ids(response), [len(ids(response))]
+        while "Grip-Hold" not in response.headers:
+            path, timeout = link(response)
+            assert timeout is None
+            response = reader.get(path)
+            seen += ids(response)
+            sizes.append(len(ids(response)))
+            assert "stream-open" not in types(response)
+        assert sizes == [100, 100, 50]
+        assert seen == [f"room-den:{n}" for n in range(1, 251)]
+        assert link(response) == ("/recover/", 25)
+
+    @pytest.mark.parametrize(("count", "more"), [(99, False), (100, False), (101, True)])
+    def test_a_batch_holds_a_hundred(self, reader: Client, make_room: Any, count: int, more: bool) -> None:
+        log(make_room(), count)
+        response = reader.get("/rooms/den/events/", headers={"Last-Event-ID": "earliest"})
+        assert (len(ids(response)), "Grip-Hold" not in response.headers) == (min(count, 100), more)
+
+    def test_batches_of_several_rooms_lose_nothing_and_keep_every_room_in_order(
+        self, reader: Client, make_room: Any
+    ) -> None:
+        for name in ("a", "b", "c"):
+            log(make_room(name), 70)
+        url = "/events/?channel=room-a&channel=room-b&channel=room-c&channel=room-new"
+        response = reader.get(url, headers={"Last-Event-ID": "earliest"})
+        seen = ids(response)
+        while "Grip-Hold" not in response.headers:
+            response = reader.get(link(response)[0])
+            seen += ids(response)
+        assert [token.split(",")[0] for token in seen] == [f"room-{r}:{n}" for r in "abc" for n in range(1, 71)]
+        assert len(holds(response)) == 7
+
+    def test_the_link_to_a_batch_works_for_the_proxy_alone_and_only_as_it_was_made(
+        self, reader: Client, curl: Client, make_room: Any
+    ) -> None:
+        room = log(make_room(visibility="private", members=()), 101)
+        path = f"/recover/{stream._signer().sign(f'r{room.pk}.1=0')}/"
+        assert len(ids(reader.get(path))) == 100
+        assert curl.get(path).status_code == 404
+        for forged in (path.replace("=0", "=1"), f"/recover/r{room.pk}.1=0/", "/recover/x/", "/recover/::/"):
+            response = reader.get(forged)
+            assert (response.status_code, response["Content-Type"]) == (404, "application/problem+json")
+        other = signing.Signer(salt="another").sign(f"r{room.pk}.1=0")
+        assert reader.get(f"/recover/{other}/").status_code == 404
+
+
+def recover(*feeds: Any, client: Client | None = None) -> Any:
+    """What Pushpin asks: `recover(room, last, "n.key", 0)` with the channels it holds."""
+    pairs = list(zip(feeds[::2], feeds[1::2], strict=True))
+    family = "m" if len(pairs) > 1 else "r"
+    held = [
+        f"{channel if isinstance(channel, str) else channels.RoomChannel(family, channel.pk, channel.rights)};"
+        f" last-id={last}"
+        for channel, last in pairs
+    ]
+    return (client or Client()).get("/recover/", headers=grip_headers(**{"Grip-Last": ", ".join(held)}))
+
+
+class TestRecovery:
+    def test_it_sends_what_was_missed_and_holds_again_from_the_newest(self, make_room: Any) -> None:
+        room = log(make_room(), 5)
+        response = recover(room, 3)
+        assert types(response) == ["message", "message"]
+        assert ids(response) == ["room-den:4", "room-den:5"]
+        assert holds(response) == {f"r{room.pk}.1": "5", f"c{room.pk}": None}
+
+    def test_it_says_nothing_when_nothing_was_missed(self, make_room: Any) -> None:
+        room = log(make_room(), 5)
+        response = recover(room, 5)
+        assert (response.content, response["Last-Event-ID"]) == (b"", "room-den:5")
+
+    def test_only_the_proxy_and_only_with_positions_may_follow_it(self, curl: Client, make_room: Any) -> None:
+        room = log(make_room(), 1)
+        last = {"Grip-Last": f"r{room.pk}.1; last-id=0"}
+        for headers in ({}, last, last | {"Grip-Sig": "forged"}, grip_headers()):
+            response = curl.get("/recover/", headers=headers)
+            assert (response.status_code, response.json()["code"]) == (404, "NOT_FOUND")
+            assert no_grip(response)
+
+    def test_it_does_not_depend_on_who_asks(self, people: dict[str, User], make_room: Any) -> None:
+        room = log(make_room(visibility="private", members=(people["bob"],)), 1)
+        bob, nobody = recover(room, 0, client=sign_in(people["bob"])), recover(room, 0)
+        assert bob.content == nobody.content
+        assert ids(bob) == ["room-den:1"]
+
+    def test_a_right_taken_away_ends_the_stream_without_an_event(self, make_room: Any) -> None:
+        room, other = log(make_room(), 2), log(make_room("other"), 2)
+        Room.objects.filter(pk=room.pk).update(rights=2)
+        for response in (recover(room, 0), recover(room, 0, other, 0), recover("r999.1", 0), recover("nonsense", 0)):
+            assert (response.status_code, response.content) == (200, b"")
+            assert no_grip(response)
+
+    def test_a_deleted_room_ends_the_stream(self, make_room: Any) -> None:
+        room = log(make_room(deleted_at=timezone.now()), 2)
+        assert no_grip(recover(room, 0))
+
+    def test_several_rooms_go_on_as_several(self, make_room: Any) -> None:
+        a, b = log(make_room("a"), 2), log(make_room("b"), 2)
+        response = recover(a, 1, b, 2)
+        assert ids(response) == ["room-a:2,room-a:2,room-b:2"]
+        assert holds(response) == {f"m{a.pk}.1": "2", f"c{a.pk}": None, f"m{b.pk}.1": "2", f"c{b.pk}": None}
+
+    def test_who_waited_for_a_room_gets_it_from_its_first_event(self, make_room: Any) -> None:
+        assert holds(recover("n.den", 0)) == {"n.den": "0"}
+        room = log(make_room("Den"), 2)
+        response = recover("n.den", 0)
+        assert ids(response) == ["room-Den:1", "room-Den:2"]
+        assert holds(response) == {f"r{room.pk}.1": "2", f"c{room.pk}": None}
+
+    @pytest.mark.parametrize(
+        "fields", [{"visibility": "private"}, {"visibility": "staff"}, {"deleted_at": "2026-01-01T00:00Z"}]
+    )
+    def test_who_waited_for_a_room_that_is_not_open_is_let_go(self, make_room: Any, fields: dict[str, Any]) -> None:
+        log(make_room(**fields), 2)
+        assert no_grip(recover("n.den", 0))
+
+    @pytest.mark.parametrize("last", ["0", "9", "", "x", "9" * 30])
+    def test_a_position_that_is_not_retained_is_a_reset_or_the_end(self, make_room: Any, last: str) -> None:
+        room = log(make_room(counter=3, pruned_through=3), 2)
+        response = recover(room, last)
+        if last.isdigit():
+            assert types(response) == ["stream-reset"]
+            assert parse(response)[0]["id"] == "room-den:5"
+        else:
+            assert no_grip(response)
+
+    def test_what_was_pruned_between_the_two_reads_is_a_reset_and_no_gap(
+        self, make_room: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        room = log(make_room(), 5)
+        read = eventlog.read_after
+
+        def prune_first(*args: Any) -> list[Event]:
+            Event.objects.filter(eid__lte=3).delete()
+            return read(*args)
+
+        monkeypatch.setattr(eventlog, "read_after", prune_first)
+        response = recover(room, 1)
+        assert types(response) == ["stream-reset", "message", "message"]
+        assert parse(response)[0]["id"] == "room-den:3"
+
+
+class TestStatements:
+    def test_a_resume_of_one_room_takes_two_and_signed_in_four(
+        self,
+        reader: Client,
+        people: dict[str, User],
+        make_room: Any,
+        django_assert_num_queries: DjangoAssertNumQueries,
+    ) -> None:
+        log(make_room(visibility="private", members=(people["bob"],)), 3)
+        log(make_room("open"), 3)
+        bob = sign_in(people["bob"], proxied=True)
+        with django_assert_num_queries(2):
+            reader.get("/rooms/open/events/", headers={"Last-Event-ID": "room-open:1"})
+        with django_assert_num_queries(4):
+            assert len(ids(bob.get("/rooms/den/events/", headers={"Last-Event-ID": "room-den:1"}))) == 2
+
+    def test_a_resume_of_fifty_rooms_signed_in_takes_four_and_is_exact(
+        self, people: dict[str, User], make_room: Any, django_assert_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        rooms = [log(make_room(f"r{n:02}"), 2) for n in range(stream.ROOMS_MAX)]
+        query = "&".join(f"channel=room-{room.name}" for room in rooms)
+        bob = sign_in(people["bob"], proxied=True)
+        with django_assert_num_queries(4):
+            response = bob.get(f"/events/?{query}&lastEventId=earliest")
+        assert len(ids(response)) == 100
+        assert len(holds(response)) == 100
+
+    def test_a_recovery_takes_two(self, make_room: Any, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+        a, b = log(make_room("a"), 3), log(make_room("b"), 3)
+        with django_assert_num_queries(2):
+            recover(a, 0)
+        with django_assert_num_queries(2):
+            recover(a, 0, b, 0)
+
+
+def test_links_and_channels_need_no_quoting() -> None:
+    signed = stream._signer().sign(",".join(f"m{2**63}.{2**31 - 1}={2**63}" for _ in range(50)))
+    assert len(f"/recover/{signed}/") < 4096
+    assert project.GRIP_PROXY_REQUIRED
