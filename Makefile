@@ -1,6 +1,6 @@
 # `make` lists what there is. `make run` and `make test` do all of their own set-up.
 
-PYTHON := .venv/bin/python
+VENV := .venv/bin/python
 CODE := chat server tests manage.py
 
 .DEFAULT_GOAL := help
@@ -10,25 +10,25 @@ help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 run: venv  ## set everything up and serve at http://localhost:7999/ (or PORT); Ctrl-C ends it
-	@exec $(PYTHON) -m server.run
+	@exec $(VENV) -m server.run
 
 test: packages lint  ## set everything up, lint, and run all tests
-	$(PYTHON) -m pytest tests/unit tests/integration tests/browser
+	$(VENV) -m pytest tests/unit tests/integration tests/browser
 
 test-unit: venv-dev  ## the tests that need no network, in seconds
-	$(PYTHON) -m pytest tests/unit
+	$(VENV) -m pytest tests/unit
 
 test-integration: packages venv-dev  ## the tests on a real Pushpin, gunicorn, SQLite and PostgreSQL
-	$(PYTHON) -m pytest tests/integration
+	$(VENV) -m pytest tests/integration
 
 test-browser: packages venv-dev  ## the tests in Chromium
-	$(PYTHON) -m pytest tests/browser
+	$(VENV) -m pytest tests/browser
 
 lint: venv-dev  ## style, types and templates
-	$(PYTHON) -m ruff check $(CODE)
-	$(PYTHON) -m ruff format --check $(CODE)
-	$(PYTHON) -m mypy
-	$(PYTHON) -m djlint --quiet --lint --check templates
+	$(VENV) -m ruff check $(CODE)
+	$(VENV) -m ruff format --check $(CODE)
+	$(VENV) -m mypy
+	$(VENV) -m djlint --quiet --lint --check templates
 
 check-compose:  ## is docker-compose.yml valid?
 	docker compose config --quiet

@@ -68,4 +68,19 @@ VALUES
 }
 render pushpin.conf
 render routes
+render zurl.conf
+
+# zurl first, and Pushpin only when zurl listens. Were both started at once, Pushpin's requests could reach zurl before
+# Pushpin hears zurl's answers: such a request hangs for a minute. If zurl ends, Pushpin must end with it.
+rm -f "$rundir"/pushpin-zurl-*
+(
+    zurl --config="$rundir/zurl.conf" --loglevel=1 || true
+    kill -TERM $$ 2>/dev/null
+) &
+tries=0
+while [ ! -S "$rundir/pushpin-zurl-in" ] || [ ! -S "$rundir/pushpin-zurl-out" ]; do
+    tries=$((tries + 1))
+    [ "$tries" -le 200 ] || fail "zurl did not start"
+    sleep 0.05
+done
 exec pushpin --merge-output --config="$rundir/pushpin.conf"
