@@ -4,7 +4,7 @@ A room has several channels, each for one kind of hold, named by the room's row 
 
     r<room>.<rights>   streams of this one room, and sockets: `id:` lines come ready-made
     m<room>.<rights>   streams of several rooms: Pushpin builds the `id:` line from all their positions
-    c<room>            control: closes and notices, without ids (an item without id would count as a gap above)
+    c<room>.<rights>   control: closes and notices, without ids (an item without id would count as a gap above)
     n.<key>            readers who wait for a room that does not exist yet
 
 The rights version is in the name because then a right taken away needs no message to arrive: what is published
@@ -44,9 +44,9 @@ def parse(name: str) -> RoomChannel | None:
     return RoomChannel(match[1], int(match[2]), int(match[3])) if match else None
 
 
-def control(room_id: int) -> str:
-    """The control channel of a room."""
-    return f"c{room_id}"
+def control(room_id: int, rights: int) -> str:
+    """The control channel of the holds made under this version of a room's rights."""
+    return f"c{room_id}.{rights}"
 
 
 def waiting(key: str) -> str:

@@ -67,12 +67,12 @@ def event(event: Event, name: str, rights: int, key: str) -> None:
 def newest_items(room: Room) -> list[bytes]:
     """The notice of a room's newest id: readers who are behind see it and resume. It has no id of its own."""
     notice = sse_encode_event("newest", {"room": room.name, "id": token(room.name, room.counter)}, json_encode=True)
-    return [encode_item(channels.control(room.pk), [HttpStreamFormat(notice)])]
+    return [encode_item(channels.control(room.pk, room.rights), [HttpStreamFormat(notice)])]
 
 
-def close_items(room_id: int) -> list[bytes]:
-    """The close of all streams that carry the room: who still has the right comes back by itself."""
-    return [encode_item(channels.control(room_id), [HttpStreamFormat(close=True)])]
+def close_items(room_id: int, rights: int) -> list[bytes]:
+    """The close of all streams opened under these rights: who still has the right comes back by itself."""
+    return [encode_item(channels.control(room_id, rights), [HttpStreamFormat(close=True)])]
 
 
 def send(items: list[bytes]) -> None:

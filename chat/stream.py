@@ -83,7 +83,7 @@ def recover(request: HttpRequest, batch: str = "") -> HttpResponse:
     if not feeds:
         # A right was taken away, or the room is gone: the stream ends, and who still may read comes back.
         return _finish(HttpResponse(content_type="text/event-stream"))
-    return _stream(request, feeds, several=several, opening=False)
+    return _stream(request, feeds, several=several, opening=False, fresh=bool(batch))
 
 
 def _answer(request: HttpRequest, names: list[str], prefix: str = "") -> HttpResponse:
@@ -94,7 +94,7 @@ def _answer(request: HttpRequest, names: list[str], prefix: str = "") -> HttpRes
         feeds = _feeds_of_request(request, _room_names(names, prefix))
     except Problem as problem:
         return _refuse(request, problem)
-    return _stream(request, feeds, several=len(feeds) > 1, opening=True)
+    return _stream(request, feeds, several=len(feeds) > 1, opening=True, fresh=True)
 
 
 def _grip(request: HttpRequest) -> Any:
@@ -176,7 +176,7 @@ def _feeds_of_hold(last: Mapping[str, str]) -> tuple[list[Feed], bool]:
     return sorted(feeds, key=lambda feed: feed.room.name_key), several
 
 
-def _stream(request: HttpRequest, feeds: list[Feed], *, several: bool, opening: bool) -> HttpResponse:
+def _stream(request: HttpRequest, feeds: list[Feed], *, several: bool, opening: bool, fresh: bool) -> HttpResponse:
     """Events after the feeds' positions, then the hold, or the way to the next batch."""
     found = eventlog.read_after({feed.room.pk: feed.last for feed in feeds if feed.room.pk}, BATCH + 1)
     more, found = len(found) > BATCH, found[:BATCH]
@@ -192,7 +192,7 @@ def _stream(request: HttpRequest, feeds: list[Feed], *, several: bool, opening: 
         body.append(line)
     response = HttpResponse("".join(body), content_type="text/event-stream")
     response["Last-Event-ID"] = start
-    _instruct(request, feeds, several=several, hold=not more, opening=opening)
+    _instruct(request, feeds, several=several, hold=not more, fresh=fresh)
     return _finish(response)
 
 
@@ -243,7 +243,7 @@ def _parse_short(text: str, rooms: list[Room]) -> dict[str, int]:
     return {room.name_key: eventlog.parse_number(number) for room, number in zip(rooms, numbers, strict=True)}
 
 
-def _instruct(request: HttpRequest, feeds: list[Feed], *, several: bool, hold: bool, opening: bool) -> None:
+def _instruct(request: HttpRequest, feeds: list[Feed], *, several: bool, hold: bool, fresh: bool) -> None:
     """Tell Pushpin which channels to hold from which positions, and which link to follow."""
     instruct = _grip(request).start_instruct()
     names = [_hold_channel(feed.room, several) for feed in feeds]
@@ -253,13 +253,13 @@ def _instruct(request: HttpRequest, feeds: list[Feed], *, several: bool, hold: b
             channel.filters.append("build-id")
         instruct.add_channel(channel)
         if feed.room.pk:
-            instruct.add_channel(Channel(channels.control(feed.room.pk)))
+            instruct.add_channel(Channel(channels.control(feed.room.pk, feed.room.rights)))
     if several:
         instruct.meta["id_format"] = _id_format(feeds, names)
     if not hold:
         instruct.set_next_link(f"{RECOVER_PATH}{_batch(feeds, names)}/")
         return
-    instruct.set_next_link(RECOVER_PATH, timeout=_link_seconds(feeds, opening))
+    instruct.set_next_link(RECOVER_PATH, timeout=_link_seconds(feeds, fresh))
     instruct.set_hold_stream()
     instruct.set_keep_alive(KEEP_ALIVE, KEEP_ALIVE_SECONDS)
 
@@ -295,10 +295,10 @@ def _id_format(feeds: list[Feed], names: list[str]) -> str:
     return ",".join(f"{feed.channel}:%({name})s" for feed, name in zip(feeds, names, strict=True))
 
 
-def _link_seconds(feeds: list[Feed], opening: bool) -> int:
+def _link_seconds(feeds: list[Feed], fresh: bool) -> int:
     newest = max((feed.room.last_event_at for feed in feeds if feed.room.last_event_at), default=None)
     busy = newest is not None and timezone.now() - newest < BUSY
-    return LINK_SECONDS_BUSY if opening or busy else LINK_SECONDS_IDLE
+    return LINK_SECONDS_BUSY if fresh or busy else LINK_SECONDS_IDLE
 
 
 def _refuse(request: HttpRequest, problem: Problem) -> HttpResponse:

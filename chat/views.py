@@ -137,8 +137,8 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     return error_page(request, Problem("BODY_INVALID", "The request can't be read."))
 
 
-def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """handler403, also for a failed check against forged requests."""
+def permission_denied(request: HttpRequest, exception: Exception | None = None, reason: str = "") -> HttpResponse:
+    """handler403 and CSRF_FAILURE_VIEW."""
     return error_page(request, Problem("ROOM_ACCESS_DENIED", "You may not do this."))
 
 

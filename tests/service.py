@@ -1,4 +1,4 @@
-"""The service on real parts, started for tests: Pushpin, gunicorn and the relay, with ports and folders of their own."""
+"""The service on real parts for tests: Pushpin, gunicorn and the relay, with ports and folders of their own."""
 
 import json
 import os

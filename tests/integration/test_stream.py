@@ -176,7 +176,10 @@ def test_several_rooms_come_on_one_stream_and_resume_together(service: Service, 
                 reader.cut()
         wait_until(lambda: len(reader.messages()) >= 12, 10)
         time.sleep(0.5)
-    by_room = {name: [s.json()["text"] for s in reader.seen if s.type == "message" and s.json()["room"] == name] for name in rooms}
+    by_room = {
+        name: [s.json()["text"] for s in reader.seen if s.type == "message" and s.json()["room"] == name]
+        for name in rooms
+    }
     assert by_room == {name: [str(n) for n in range(12) if n % 3 == place] for place, name in enumerate(rooms)}
 
 

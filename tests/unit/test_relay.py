@@ -137,7 +137,7 @@ class TestNewest:
         assert counts == [0, 0, 1, 1, 1, 2, 2, 2]
         assert notices(proxy)[0] == 'event: newest\ndata: {"room": "Den", "id": "room-Den:1"}\n\n'
         room = Room.objects.get()
-        assert [items[0]["channel"] for items in proxy.delivered] == [f"r{room.pk}.1", *[f"c{room.pk}"] * 2]
+        assert [items[0]["channel"] for items in proxy.delivered] == [f"r{room.pk}.1", *[f"c{room.pk}.1"] * 2]
 
     def test_a_busy_room_gets_one_after_its_last_event(self, proxy: RecordingProxy, post: Any) -> None:
         watcher = Relay(proxy, START)

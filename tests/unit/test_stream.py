@@ -226,7 +226,7 @@ class TestHolds:
     ) -> None:
         room = log(make_room(rights=3), 2)
         response = reader.get("/rooms/den/events/", headers=SSE)
-        assert holds(response) == {f"r{room.pk}.3": "2", f"c{room.pk}": None}
+        assert holds(response) == {f"r{room.pk}.3": "2", f"c{room.pk}.3": None}
         assert "build-id" not in response["Grip-Channel"]
         assert "Grip-Set-Meta" not in response.headers
         assert response["Grip-Keep-Alive"] == r"event: keep-alive\ndata:\n\n; format=cstring; timeout=20"
@@ -247,9 +247,9 @@ class TestHolds:
         response = reader.get("/events/?channel=room-b&channel=room-A&channel=room-new&channel=room-B", headers=SSE)
         assert holds(response) == {
             f"m{a.pk}.1": "1",
-            f"c{a.pk}": None,
+            f"c{a.pk}.1": None,
             f"m{b.pk}.1": "2",
-            f"c{b.pk}": None,
+            f"c{b.pk}.1": None,
             "n.new": "0",
         }
         assert response["Grip-Channel"].count("filter=build-id") == 3
@@ -379,7 +379,7 @@ class TestRecovery:
         response = recover(room, 3)
         assert types(response) == ["message", "message"]
         assert ids(response) == ["room-den:4", "room-den:5"]
-        assert holds(response) == {f"r{room.pk}.1": "5", f"c{room.pk}": None}
+        assert holds(response) == {f"r{room.pk}.1": "5", f"c{room.pk}.1": None}
 
     def test_it_says_nothing_when_nothing_was_missed(self, make_room: Any) -> None:
         room = log(make_room(), 5)
@@ -415,14 +415,14 @@ class TestRecovery:
         a, b = log(make_room("a"), 2), log(make_room("b"), 2)
         response = recover(a, 1, b, 2)
         assert ids(response) == ["room-a:2,room-a:2,room-b:2"]
-        assert holds(response) == {f"m{a.pk}.1": "2", f"c{a.pk}": None, f"m{b.pk}.1": "2", f"c{b.pk}": None}
+        assert holds(response) == {f"m{a.pk}.1": "2", f"c{a.pk}.1": None, f"m{b.pk}.1": "2", f"c{b.pk}.1": None}
 
     def test_who_waited_for_a_room_gets_it_from_its_first_event(self, make_room: Any) -> None:
         assert holds(recover("n.den", 0)) == {"n.den": "0"}
         room = log(make_room("Den"), 2)
         response = recover("n.den", 0)
         assert ids(response) == ["room-Den:1", "room-Den:2"]
-        assert holds(response) == {f"r{room.pk}.1": "2", f"c{room.pk}": None}
+        assert holds(response) == {f"r{room.pk}.1": "2", f"c{room.pk}.1": None}
 
     @pytest.mark.parametrize(
         "fields", [{"visibility": "private"}, {"visibility": "staff"}, {"deleted_at": "2026-01-01T00:00Z"}]

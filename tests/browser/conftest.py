@@ -1,0 +1,51 @@
+"""A real Chromium, driven by Playwright, on a real service."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.service import Service
+
+CHROMIUM = "/usr/bin/chromium"
+QUIET = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
+
+
+@pytest.fixture(scope="session")
+def service() -> Iterator[Service]:
+    """The service the browser speaks to; the integration tests cover both databases."""
+    with Service() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One browser for all tests."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, "--disable-component-update"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def person(chromium: Browser, service: Service) -> Iterator[Callable[..., Page]]:
+    """Opens the chat as somebody, in a browser profile of their own; a script error or CSP violation fails the test."""
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def enter(name: str, room: str, **options: object) -> Page:
+        context = chromium.new_context(**options)  # type: ignore[arg-type]
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda said: complaints.append(said.text) if "Content Security" in said.text else None)
+        page.goto(f"{service.url}/{room}")
+        page.get_by_label("Your name").fill(name)
+        page.get_by_role("button").first.click()
+        page.locator("[data-chat]").wait_for()
+        return page
+
+    yield enter
+    for context in contexts:
+        context.close()
+    assert not complaints
