@@ -28,7 +28,7 @@ lint: venv-dev  ## style, types and templates
 	$(VENV) -m ruff check $(CODE)
 	$(VENV) -m ruff format --check $(CODE)
 	$(VENV) -m mypy
-	$(VENV) -m djlint --quiet --lint --check templates
+	$(VENV) -m djlint --quiet --lint templates
 
 check-compose:  ## is docker-compose.yml valid?
 	docker compose config --quiet
