@@ -11,6 +11,11 @@ from typing import Any, Self
 
 from tests.service import wait_until
 
+# What docs/protocol.md asks of a client: an attempt without an answer is given up (in its first moments after a start
+# Pushpin can lose a request), and so is a stream that is silent for longer than two keep-alives.
+CONNECT_SECONDS = 5
+SILENCE_SECONDS = 50
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -93,7 +98,7 @@ class Reader:
             time.sleep(0.1)
 
     def _read_once(self) -> None:
-        connection = self._connection = http.client.HTTPConnection(self.host, timeout=60)
+        connection = self._connection = http.client.HTTPConnection(self.host, timeout=CONNECT_SECONDS)
         try:
             self._follow(connection)
         finally:
@@ -109,6 +114,8 @@ class Reader:
             response.close()
             return
         self.connections += 1
+        if connection.sock is not None:
+            connection.sock.settimeout(SILENCE_SECONDS)
         fields: dict[str, list[str]] = {}
         while line := response.readline():
             text = line.decode().rstrip("\n")

@@ -3,8 +3,8 @@ import { parse, positionOf } from "./wire.js";
 
 /** The service sends keep-alive every 20 s: silence for longer than two of them means the connection is dead. */
 const SILENCE_MS = 50_000;
-/** How long a connection attempt may take until its first event. */
-const CONNECT_MS = 30_000;
+/** How long an attempt may take until its first event: in its first moments Pushpin can lose a request. */
+const CONNECT_MS = 10_000;
 /** A stream that ended sooner than this counts as a failure, so that a server that hangs up at once isn't hammered. */
 const STEADY_MS = 10_000;
 /** Events that have a position in the room's log. Those a page has no use for still move its position. */

@@ -1,0 +1,127 @@
+"""`python -m server.run`, which is what `make run` runs: starts everything, restarts what dies, leaves nothing."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.readers import Reader
+from tests.service import ROOT, Service, wait_until
+
+pytestmark = pytest.mark.timeout(120)
+
+PARTS = (
+    ("python", "server.wsgi:application"),
+    ("pushpin", "--merge-output"),
+    ("condure",),
+    ("zurl",),
+    ("pushpin-proxy",),
+    ("pushpin-handler",),
+    ("python", "relay"),
+)
+
+
+class Launched(Service):
+    """A service started by the launcher in a folder of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        own = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+        self.environment = {**own, "CORKBOARD_VAR": str(self.folder), "PORT": str(self.port)}
+        self.output = self.folder / "launcher.out"
+
+    def launch(self) -> None:
+        """Start the launcher and wait until it says that it serves."""
+        with self.output.open("wb") as output:
+            command = [sys.executable, "-m", "server.run"]
+            self.processes["launcher"] = subprocess.Popen(
+                command, cwd=ROOT, env=self.environment, stdout=output, stderr=output, start_new_session=True
+            )
+        wait_until(lambda: f"http://localhost:{self.port}/" in self.said() and self._is_ready(), 60, "the start")
+
+    def said(self) -> str:
+        """What the launcher printed."""
+        return self.output.read_text()
+
+    def pid(self, *words: str) -> int:
+        """The first process of this service whose command line begins with a program and holds the other words."""
+        for member in sorted(self.members()):
+            try:
+                line = Path(f"/proc/{member}/cmdline").read_bytes().decode().split("\0")
+            except OSError:
+                continue
+            if Path(line[0]).name.startswith(words[0]) and all(word in line for word in words[1:]):
+                return member
+        raise AssertionError(f"no process {words}")
+
+    def members(self) -> list[int]:
+        """Every process of this service, wherever its parent is gone to."""
+        mark = f"CORKBOARD_VAR={self.folder}\0".encode()
+        found = []
+        for environ in Path("/proc").glob("[0-9]*/environ"):
+            try:
+                if mark in environ.read_bytes():
+                    found.append(int(environ.parent.name))
+            except OSError:
+                continue
+        return found
+
+    def interrupt(self) -> None:
+        """Ctrl-C."""
+        process = self.processes.pop("launcher")
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+
+
+@pytest.fixture
+def launched() -> Iterator[Launched]:
+    """Cleans up whatever the test does."""
+    service = Launched()
+    service.launch()
+    yield service
+    if "launcher" in service.processes:
+        service.interrupt()
+
+
+def test_it_serves_survives_kill_9_of_every_part_and_leaves_nothing_behind(launched: Launched) -> None:
+    assert re.search(r"http://localhost:\d+/accounts/setup/", launched.said())
+    texts = []
+    with Reader(launched.url, "/rooms/default/events/", "earliest") as reader:
+        for words in PARTS:
+            os.kill(launched.pid(*words), signal.SIGKILL)
+            text = f"after {words[-1]}"
+            wait_until(partial(_posts, launched, text), 30, f"a post after kill -9 of {words}")
+            texts.append(text)
+            reader.wait_for(texts, 20)
+    launched.interrupt()
+    assert launched.members() == []
+
+
+def _posts(service: Service, text: str) -> bool:
+    try:
+        return service.post("default", text, key=text.replace(" ", "-")).status in (200, 201)
+    except OSError:
+        return False
+
+
+def test_a_port_in_use_is_one_clear_line(launched: Launched) -> None:
+    environment = {**launched.environment, "CORKBOARD_VAR": f"{launched.folder}-other"}
+    run = subprocess.run(
+        [sys.executable, "-m", "server.run"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 1
+    assert str(launched.port) in run.stdout + run.stderr
+    assert "Traceback" not in run.stdout + run.stderr
+
+
+def test_a_second_start_keeps_the_messages(launched: Launched) -> None:
+    launched.say("default", "kept")
+    launched.interrupt()
+    launched.launch()
+    assert launched.get("/rooms/default/messages/").json()["messages"][0]["text"] == "kept"
