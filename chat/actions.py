@@ -174,19 +174,13 @@ def _store_message(draft: _Draft, room_name: str) -> Posted:
 def _claim(draft: _Draft, room_name: str, now: datetime) -> ClaimedEvent:
     if not is_room_name(room_name):  # before the database sees it: PostgreSQL takes no NUL
         raise room_invalid()
-    key, name_key = room_key(room_name), person_key(draft.name)
-
-    def claim() -> ClaimedEvent | None:
-        return Room.objects.claim_event(key, now, user_id=draft.person.pk, name_key=name_key)
-
-    claimed = claim()
-    if claimed is None:
-        access.check_create_room(draft.person, room_name)
-        make_room(room_name, created_by=draft.person)
-        claimed = claim()
-    if claimed is None:  # a deleted room
+    person = draft.person
+    claim = Room.objects.claim_or_make(room_name, now, user_id=person.pk, name_key=person_key(draft.name))
+    if claim is None:  # a deleted room
         raise room_invalid()
-    return claimed
+    if claim.is_new_room:  # refused, it is rolled back with the rest
+        access.check_create_room(person, room_name)
+    return claim
 
 
 def _log(claim: ClaimedEvent, event_type: str, data: dict[str, Any], now: datetime) -> Event:

@@ -5,14 +5,14 @@ Models hold fields, constraints and querysets. Every write of the product goes t
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import connection, models
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from chat.names import PERSON_KEY_MAX, PERSON_NAME_MAX, person_key
+from chat.names import PERSON_KEY_MAX, PERSON_NAME_MAX, person_key, room_key
 
 
 class User(AbstractUser):
@@ -50,12 +50,22 @@ class ClaimedEvent:
     archived: bool
     role: str | None
     name_taken: bool
+    is_new_room: bool = False
 
 
+_MAKE = """
+INSERT INTO chat_room (name, name_key, title, topic, kind, visibility, created_by_id, created, rights, counter,
+    pruned_through, last_event_at)
+VALUES (%s, %s, %s, '', 'room', 'open', %s, %s, 1, 1, 0, %s)
+ON CONFLICT (name_key) DO UPDATE SET counter = chat_room.counter + 1, last_event_at = excluded.last_event_at
+WHERE chat_room.deleted_at IS NULL
+"""
 _CLAIM = """
 UPDATE chat_room SET counter = counter + 1, last_event_at = %s
 WHERE name_key = %s AND deleted_at IS NULL
-RETURNING id, name, visibility, rights, counter, archived_at,
+"""
+_RETURNING = """
+RETURNING id, name, visibility, rights, counter, archived_at, created,
     (SELECT role FROM chat_membership WHERE room_id = chat_room.id AND user_id = %s),
     EXISTS (SELECT 1 FROM chat_user WHERE name_key = %s)
 """
@@ -68,24 +78,38 @@ class RoomQuerySet(models.QuerySet["Room"]):
         """Rooms that were not deleted."""
         return self.filter(deleted_at=None)
 
-    def claim_event(
-        self, key: str, now: datetime, *, user_id: int | None = None, name_key: str = ""
-    ) -> ClaimedEvent | None:
+    def claim_event(self, key: str, now: datetime) -> ClaimedEvent | None:
         """Lock the room called `key` and take its next event id. None when there is no such room.
 
-        One statement instead of five (select for update, update, membership, name): it also says which role
-        `user_id` has in the room, and whether the name `name_key` is a person's. The row stays locked until the
-        transaction ends, so the order of commits is the order of ids, and a roll-back gives the id back: ids have
-        no hole.
+        The row stays locked until the transaction ends, so the order of commits is the order of ids, and a roll-back
+        gives the id back: ids have no hole.
         """
         stamp = connection.ops.adapt_datetimefield_value(now)
+        return self._claim(_CLAIM, [stamp, key], stamp, None, "")
+
+    def claim_or_make(self, name: str, now: datetime, *, user_id: int | None, name_key: str) -> ClaimedEvent | None:
+        """As claim_event, and makes an open room when there is none (`is_new_room`). None for a deleted room.
+
+        One statement instead of six (select for update, update, insert, membership, name): it also says which role
+        `user_id` has in the room, and whether the name `name_key` is a person's.
+        """
+        stamp = connection.ops.adapt_datetimefield_value(now)
+        return self._claim(_MAKE, [name, room_key(name), name, user_id, stamp, stamp], stamp, user_id, name_key)
+
+    @staticmethod
+    def _claim(
+        statement: str, values: list[Any], stamp: Any, user_id: int | None, name_key: str
+    ) -> ClaimedEvent | None:
         with connection.cursor() as cursor:
-            cursor.execute(_CLAIM, [stamp, key, user_id, name_key])
+            cursor.execute(statement + _RETURNING, [*values, user_id, name_key])
             row = cursor.fetchone()
         if row is None:
             return None
-        room_id, name, visibility, rights, eid, archived_at, role, name_taken = row
-        return ClaimedEvent(room_id, name, visibility, rights, eid, archived_at is not None, role, bool(name_taken))
+        room_id, name, visibility, rights, eid, archived_at, created, role, name_taken = row
+        # As texts: SQLite takes a text and gives a datetime back.
+        is_new = eid == 1 and str(created) == str(stamp)
+        archived = archived_at is not None
+        return ClaimedEvent(room_id, name, visibility, rights, eid, archived, role, bool(name_taken), is_new)
 
 
 class Room(models.Model):
