@@ -12,7 +12,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import CharField, OuterRef, Subquery, Value
 from django.http import HttpRequest
 
-from chat.models import ClaimedEvent, Membership, Room, User
+from chat.models import ApiToken, ClaimedEvent, Membership, Room, User
 from chat.names import HIDDEN_ROOM_PREFIX, ROOM_NAME_RULE, is_room_name, room_key
 from chat.problems import Problem, room_invalid
 
@@ -66,21 +66,52 @@ def check_create_room(person: Person, name: str) -> None:
 def person_of(request: HttpRequest) -> Person:
     """Who makes this request that changes something.
 
-    A session counts only when the browser says that the request comes from a page of ours (Origin or
-    Sec-Fetch-Site); a page of another site is refused even without a cookie; with neither header (curl) the
-    session is ignored. Raises Problem ORIGIN_DENIED.
+    With `Authorization: Bearer` the token says it. A session counts only when the browser says that the request
+    comes from a page of ours (Origin or Sec-Fetch-Site); from a page of another site on the list it is ignored, from
+    any other refused even without a cookie; with neither header (curl) the session is ignored. Raises Problem.
     """
-    origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
-    if origin is None and site is None:
-        return AnonymousUser()
-    if (origin is not None and not _is_own_origin(request, origin)) or site in ("cross-site", "same-site"):
-        raise Problem("ORIGIN_DENIED", "Requests from pages of other sites are not accepted.")
-    return request.user if isinstance(request.user, User) else AnonymousUser()
+    check_origin(request)
+    if (bearer := _bearer(request)) is not None:
+        return bearer
+    return _session(request) if _is_from_own_page(request) else AnonymousUser()
 
 
 def reader_of(request: HttpRequest) -> Person:
-    """Who makes this request that only reads: the person of the session."""
+    """Who makes this request that only reads: by token, or by the session. Raises Problem for a bad token."""
+    if (bearer := _bearer(request)) is not None:
+        return bearer
+    return AnonymousUser() if _is_foreign(request) else _session(request)
+
+
+def check_origin(request: HttpRequest) -> None:
+    """Raise Problem ORIGIN_DENIED for a page of another site that is not on the list CORS_ORIGINS."""
+    if _is_foreign(request) and request.headers.get("Origin") not in settings.CORS_ALLOWED_ORIGINS:
+        raise Problem("ORIGIN_DENIED", "Requests from pages of other sites are not accepted.")
+
+
+def _is_foreign(request: HttpRequest) -> bool:
+    origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
+    return (origin is not None and not _is_own_origin(request, origin)) or site in ("cross-site", "same-site")
+
+
+def _is_from_own_page(request: HttpRequest) -> bool:
+    origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
+    return not _is_foreign(request) and (origin is not None or site is not None)
+
+
+def _session(request: HttpRequest) -> Person:
     return request.user if isinstance(request.user, User) else AnonymousUser()
+
+
+def _bearer(request: HttpRequest) -> User | None:
+    """The person of `Authorization: Bearer <token>`; None without that header. Raises Problem for a bad token."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        return None
+    user = User.objects.filter(tokens__digest=ApiToken.digest_of(token.strip()), is_active=True).first()
+    if user is None:
+        raise Problem("USER_HAS_TO_LOGIN", "This token is not good: it was withdrawn, or it is not complete.")
+    return user
 
 
 def _is_own_origin(request: HttpRequest, origin: str) -> bool:

@@ -1,5 +1,6 @@
 """Every write: one transaction with its event, published after the commit."""
 
+import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +13,7 @@ from django.utils import timezone
 
 from chat import access, eventlog, publish
 from chat.access import Person
-from chat.models import ClaimedEvent, Event, Message, Room, User
+from chat.models import ApiToken, ClaimedEvent, Event, Message, Room, User
 from chat.names import clean_person_name, has_control_characters, is_room_name, person_key, room_key
 from chat.problems import Problem, room_invalid
 
@@ -126,6 +127,13 @@ def make_first_administrator(username: str, password: str) -> User:
             raise ValidationError("This name reads like the one of somebody who is here already.")
         user.save()
     return user
+
+
+def make_token(user: User) -> str:
+    """A new API token of `user`. It is shown once: only its digest is stored."""
+    token = f"ckb_{secrets.token_urlsafe(32)}"
+    ApiToken.objects.create(user=user, digest=ApiToken.digest_of(token))
+    return token
 
 
 def _has_administrator() -> bool:

@@ -4,6 +4,8 @@ A room has several channels, each for one kind of hold, named by the room's row 
 
     r<room>.<rights>   streams of this one room, and sockets: `id:` lines come ready-made
     m<room>.<rights>   streams of several rooms: Pushpin builds the `id:` line from all their positions
+    p<room>.<rights>   long-polls of this one room (beside sockets on one channel they break the order of these)
+    q<room>.<rights>   long-polls of several rooms, which are told to ask again: only the log has all positions
     c<room>.<rights>   control: closes and notices, without ids (an item without id would count as a gap above)
     n.<key>            readers who wait for a room that does not exist yet
 
@@ -22,13 +24,13 @@ from django.http import HttpRequest
 from django_eventstream.channelmanager import ChannelManagerBase
 
 ROOM_PREFIX = "room-"
-_POSITIONED = re.compile(r"([rm])([0-9]{1,18})\.([0-9]{1,9})\Z")
+_POSITIONED = re.compile(r"([rmpq])([0-9]{1,18})\.([0-9]{1,9})\Z")
 _WAITING = re.compile(r"n\.(.{1,64})\Z")
 
 
 @dataclass(frozen=True)
 class RoomChannel:
-    """A channel with positions: `family` is `r` or `m`."""
+    """A channel with positions: `family` is its first letter."""
 
     family: str
     room_id: int

@@ -5,7 +5,7 @@ On the wire a position is `room-<name>:<n>`; a stream of several rooms joins the
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -77,6 +77,18 @@ def parse_token(text: str) -> dict[str, int]:
 def parse_number(digits: str) -> int:
     """An event id. What can't be one meets a reset: a negative number, and MAX_ID for more digits than an id has."""
     return int(digits) if len(digits) < 19 else MAX_ID
+
+
+def encode_event(event_id: str, event: Event) -> str:
+    """The event as an object `{"id", "type", "data"}`: in batches of long-polling and as a frame of a socket."""
+    return f'{{"id":"{event_id}","type":"{event.type}","data":{event.data}}}'
+
+
+def encode_batch(objects: Iterable[str], last: str, resets: list[str] | None = None) -> str:
+    """The answer to a long-poll: encoded events, the token after them, and the channels to be loaded again."""
+    channels = f',"channels":{json.dumps(resets)}' if resets else ""
+    reset = "true" if resets else "false"
+    return f'{{"events":[{",".join(objects)}],"last-event-id":"{last}","reset":{reset}{channels}}}'
 
 
 def prune(before: datetime, batch: int = 1000) -> int:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from typing import Any
 
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
@@ -52,6 +53,18 @@ class Refusals:
                 Problem("METHOD_NOT_ALLOWED", "This address doesn't take that method.", headers=allow)
             )
         return response
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
+        """Frames of a socket are for the views that take them, and only in the spelling that Pushpin itself sends.
+
+        Pushpin refuses a client's `application/websocket-events`, but lets other spellings of it through, which Django
+        and django-grip read as the same.
+        """
+        if request.content_type != "application/websocket-events":
+            return None
+        if request.META["CONTENT_TYPE"] == request.content_type and getattr(view, "takes_sockets", False):
+            return None
+        return problem_response(Problem("CONTENT_TYPE_UNSUPPORTED", "There is no socket here."))
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """A database that is away is a 503 with Retry-After, not an error of ours."""

@@ -5,6 +5,7 @@ Models hold fields, constraints and querysets. Every write of the product goes t
 
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, ClassVar, Self
 
 from django.contrib.auth.models import AbstractUser, UserManager
@@ -36,6 +37,22 @@ class User(AbstractUser):
     def shown_name(self) -> str:
         """The name others see, never longer than a name may be: Django takes 150 characters as a user name."""
         return (self.display_name or self.username)[:PERSON_NAME_MAX]
+
+
+class ApiToken(models.Model):
+    """What a program signs in with. Only a digest is stored: the token is random, so a plain hash is enough."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="tokens")
+    digest = models.CharField(max_length=64, unique=True)
+    created = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"token of {self.user}"
+
+    @staticmethod
+    def digest_of(token: str) -> str:
+        """What is stored of `token`."""
+        return sha256(token.encode("utf-8", "replace")).hexdigest()
 
 
 @dataclass(frozen=True)

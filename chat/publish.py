@@ -19,17 +19,18 @@ import requests
 import zmq
 from django.conf import settings
 from django_eventstream.utils import sse_encode_event
-from gripcontrol import HttpStreamFormat
+from gripcontrol import HttpResponseFormat, HttpStreamFormat, WebSocketMessageFormat
 from pubcontrol import Format, Item
 
 from chat import channels
 from chat.channels import RoomChannel
-from chat.eventlog import token
+from chat.eventlog import encode_batch, encode_event, token
 from chat.models import Event, Room
 
 logger = logging.getLogger(__name__)
 
 TIMEOUT = 2.0  # seconds that one proxy may take over a publish
+CLOSE_RIGHTS_CHANGED = 4403  # close code of a socket: rights changed, join again what you still may
 QUEUE_MAX = 1000  # publishes that wait for a slow proxy before new ones are left to the relay
 
 
@@ -41,21 +42,24 @@ def encode_item(channel: str, formats: Iterable[Format], eid: int | None = None)
 
 
 def event_items(event: Event, name: str, rights: int, key: str) -> list[bytes]:
-    """The items that publish `event` of the room `name`, one for each kind of hold."""
+    """The items that publish `event` of the room `name`, one for each kind of hold. Its data was encoded once."""
     own = token(name, event.eid)
     single = sse_encode_event(event.type, event.data, event_id=own)
     several = sse_encode_event(event.type, event.data, event_id=f"{own},%I")
+    frame = encode_event(own, event)
+    formats: dict[str, list[Format]] = {
+        "r": [HttpStreamFormat(single), WebSocketMessageFormat(frame)],
+        "m": [HttpStreamFormat(several, content_filters=["build-id"])],
+        "p": [HttpResponseFormat(body=encode_batch([frame], own))],
+        "q": [HttpResponseFormat(action="hint")],
+    }
     items = [
-        encode_item(str(RoomChannel("r", event.room_id, rights)), [HttpStreamFormat(single)], event.eid),
-        encode_item(
-            str(RoomChannel("m", event.room_id, rights)),
-            [HttpStreamFormat(several, content_filters=["build-id"])],
-            event.eid,
-        ),
+        encode_item(str(RoomChannel(family, event.room_id, rights)), of_family, event.eid)
+        for family, of_family in formats.items()
     ]
     if event.eid == 1:
         # Readers who wait for the room to be made ask again, and find it.
-        items.append(encode_item(channels.waiting(key), [HttpStreamFormat(action="hint")]))
+        items.append(encode_item(channels.waiting(key), [*_ask_again(), _newest_frame(name, event.eid)]))
     return items
 
 
@@ -65,14 +69,37 @@ def event(event: Event, name: str, rights: int, key: str) -> None:
 
 
 def newest_items(room: Room) -> list[bytes]:
-    """The notice of a room's newest id: readers who are behind see it and resume. It has no id of its own."""
-    notice = sse_encode_event("newest", {"room": room.name, "id": token(room.name, room.counter)}, json_encode=True)
-    return [encode_item(channels.control(room.pk, room.rights), [HttpStreamFormat(notice)])]
+    """The notice of a room's newest id: readers who are behind see it and resume. It has no id of its own.
+
+    A long-poll gets none: the end of its wait brings it back to the log.
+    """
+    notice = sse_encode_event("newest", newest_data(room.name, room.counter), json_encode=True)
+    formats = [HttpStreamFormat(notice), _newest_frame(room.name, room.counter)]
+    return [encode_item(channels.control(room.pk, room.rights), formats)]
 
 
 def close_items(room_id: int, rights: int) -> list[bytes]:
-    """The close of all streams opened under these rights: who still has the right comes back by itself."""
-    return [encode_item(channels.control(room_id, rights), [HttpStreamFormat(close=True)])]
+    """The end of everything held under these rights: who still has the right comes back by itself."""
+    formats = [
+        HttpStreamFormat(close=True),
+        HttpResponseFormat(action="hint"),
+        WebSocketMessageFormat(action="close", code=CLOSE_RIGHTS_CHANGED, reason="come back"),
+    ]
+    return [encode_item(channels.control(room_id, rights), formats)]
+
+
+def newest_data(name: str, eid: int) -> dict[str, str]:
+    """The data of a `newest` notice."""
+    return {"room": name, "id": token(name, eid)}
+
+
+def _newest_frame(name: str, eid: int) -> Format:
+    frame = {"type": "newest", "data": newest_data(name, eid)}
+    return WebSocketMessageFormat(json.dumps(frame, separators=(",", ":")))
+
+
+def _ask_again() -> list[Format]:
+    return [HttpStreamFormat(action="hint"), HttpResponseFormat(action="hint")]
 
 
 def send(items: list[bytes]) -> None:

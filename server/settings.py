@@ -38,12 +38,14 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "corsheaders",
     "ninja",
     "chat",
 ]
 MIDDLEWARE = [
     "chat.middleware.security_headers",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     "chat.middleware.Refusals",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -141,6 +143,12 @@ GRIP_PROXIES = [_proxy(url) for url in env.items("GRIP_URL", "tcp://127.0.0.1:55
 GRIP_PROXY_REQUIRED = True
 EVENTSTREAM_STORAGE_CLASS = "chat.eventlog.EventLog"
 EVENTSTREAM_CHANNELMANAGER_CLASS = "chat.channels.RoomChannelManager"
+
+# Pages of other sites that may use the API and the streams: with tokens, never with cookies.
+CORS_ALLOWED_ORIGINS = env.items("CORS_ORIGINS")
+CORS_URLS_REGEX = r"^/(api|events|rooms)/"
+CORS_ALLOW_HEADERS = ["accept", "authorization", "content-type", "idempotency-key", "last-event-id", "prefer"]
+CORS_EXPOSE_HEADERS = ["last-event-id", "link", "preference-applied", "retry-after"]
 
 # Chat
 ROOM_CREATION = env.text("ROOM_CREATION", "anyone", choices=("anyone", "accounts", "staff"))

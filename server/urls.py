@@ -3,15 +3,16 @@
 from django.contrib import admin
 from django.urls import path
 
-from chat import stream, views
+from chat import views
 from chat.api import api
+from chat.stream import endpoint, sse
 
 urlpatterns = [
     path("", views.home, name="home"),
-    path("events/", stream.events, name="events"),
-    path("rooms/<str:name>/events/", stream.room_events, name="room-events"),
-    path("recover/", stream.recover),
-    path("recover/<str:batch>/", stream.recover),
+    path("events/", endpoint.events, name="events"),
+    path("rooms/<str:name>/events/", endpoint.room_events, name="room-events"),
+    path("recover/", sse.recover),
+    path("recover/<str:batch>/", sse.recover),
     path("health/live", views.live),
     path("health/ready", views.ready),
     path("accounts/setup/<str:token>/", views.setup_administrator, name="setup"),

@@ -476,7 +476,7 @@ class TestStatements:
     def test_a_resume_of_fifty_rooms_signed_in_takes_four_and_is_exact(
         self, people: dict[str, User], make_room: Any, django_assert_num_queries: DjangoAssertNumQueries
     ) -> None:
-        rooms = [log(make_room(f"r{n:02}"), 2) for n in range(stream.ROOMS_MAX)]
+        rooms = [log(make_room(f"r{n:02}"), 2) for n in range(feeds.ROOMS_MAX)]
         query = "&".join(f"channel=room-{room.name}" for room in rooms)
         bob = sign_in(people["bob"], proxied=True)
         with django_assert_num_queries(4):
