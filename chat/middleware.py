@@ -45,7 +45,8 @@ class Refusals:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Give a 405 its code, and django-grip's refusal of WebSocket events that it can't read."""
         response = self.get_response(request)
-        if response.status_code == 400 and request.content_type == "application/websocket-events":
+        is_ours = response.headers.get("Content-Type") == "application/problem+json"
+        if response.status_code == 400 and request.content_type == "application/websocket-events" and not is_ours:
             return problem_response(Problem("BODY_INVALID", "The WebSocket events can't be read."))
         if response.status_code == 405:
             allow = {"Allow": response.headers.get("Allow", "GET")}

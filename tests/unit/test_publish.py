@@ -27,30 +27,36 @@ def items_of(eid: int, data: str = '{"text":"hi"}') -> list[dict[str, Any]]:
 
 class TestItems:
     def test_an_event_is_one_item_for_each_kind_of_hold(self) -> None:
-        assert items_of(5) == [
-            {
-                "channel": "r7.3",
-                "id": "5",
-                "prev-id": "4",
-                "formats": {"http-stream": {"content": 'event: message\nid: room-Den:5\ndata: {"text":"hi"}\n\n'}},
+        items = items_of(5)
+        assert {(item["id"], item["prev-id"]) for item in items} == {("5", "4")}
+        assert {item["channel"]: item["formats"] for item in items} == {
+            "r7.3": {
+                "http-stream": {"content": 'event: message\nid: room-Den:5\ndata: {"text":"hi"}\n\n'},
+                "ws-message": {"content": '{"id":"room-Den:5","type":"message","data":{"text":"hi"}}'},
             },
-            {
-                "channel": "m7.3",
-                "id": "5",
-                "prev-id": "4",
-                "formats": {
-                    "http-stream": {
-                        "content": 'event: message\nid: room-Den:5,%I\ndata: {"text":"hi"}\n\n',
-                        "content-filters": ["build-id"],
-                    }
-                },
+            "m7.3": {
+                "http-stream": {
+                    "content": 'event: message\nid: room-Den:5,%I\ndata: {"text":"hi"}\n\n',
+                    "content-filters": ["build-id"],
+                }
             },
-        ]
+            "p7.3": {
+                "http-response": {
+                    "body": '{"events":[{"id":"room-Den:5","type":"message","data":{"text":"hi"}}],'
+                    '"last-event-id":"room-Den:5","reset":false}'
+                }
+            },
+            "q7.3": {"http-response": {"action": "hint"}},
+        }
 
     def test_the_first_event_wakes_who_waits_for_the_room(self) -> None:
-        waiting = items_of(1)[2]
+        waiting = items_of(1)[-1]
         assert waiting["channel"] == "n.den"
-        assert waiting["formats"] == {"http-stream": {"action": "hint"}}
+        assert waiting["formats"] == {
+            "http-stream": {"action": "hint"},
+            "http-response": {"action": "hint"},
+            "ws-message": {"content": '{"type":"newest","data":{"room":"Den","id":"room-Den:1"}}'},
+        }
         assert "id" not in waiting  # a hint with an id would lose the event it announces
 
     def test_the_build_id_filter_meets_no_variable_but_its_own(self) -> None:
@@ -64,9 +70,19 @@ class TestItems:
         [notice], [close] = publish.newest_items(room), publish.close_items(7, 1)
         assert json.loads(notice) == {
             "channel": "c7.1",
-            "formats": {"http-stream": {"content": 'event: newest\ndata: {"room": "Den", "id": "room-Den:5"}\n\n'}},
+            "formats": {
+                "http-stream": {"content": 'event: newest\ndata: {"room": "Den", "id": "room-Den:5"}\n\n'},
+                "ws-message": {"content": '{"type":"newest","data":{"room":"Den","id":"room-Den:5"}}'},
+            },
         }
-        assert json.loads(close) == {"channel": "c7.1", "formats": {"http-stream": {"action": "close"}}}
+        assert json.loads(close) == {
+            "channel": "c7.1",
+            "formats": {
+                "http-stream": {"action": "close"},
+                "http-response": {"action": "hint"},
+                "ws-message": {"action": "close", "code": 4403, "reason": "come back"},
+            },
+        }
 
 
 class TestConnect:

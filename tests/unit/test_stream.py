@@ -12,8 +12,9 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from chat import channels, eventlog, stream
+from chat import channels, eventlog
 from chat.models import Event, Room, User
+from chat.stream import feeds, sse
 from tests.unit.conftest import grip_headers, sign_in
 
 pytestmark = pytest.mark.django_db
@@ -351,7 +352,7 @@ class TestBatches:
         self, reader: Client, curl: Client, make_room: Any
     ) -> None:
         room = log(make_room(visibility="private", members=()), 101)
-        path = f"/recover/{stream._signer().sign(f'r{room.pk}.1=0')}/"
+        path = f"/recover/{sse._signer().sign(f'r{room.pk}.1=0')}/"
         assert len(ids(reader.get(path))) == 100
         assert curl.get(path).status_code == 404
         for forged in (path.replace("=0", "=1"), f"/recover/r{room.pk}.1=0/", "/recover/x/", "/recover/::/"):
@@ -493,6 +494,6 @@ class TestStatements:
 
 
 def test_links_and_channels_need_no_quoting() -> None:
-    signed = stream._signer().sign(",".join(f"m{2**63}.{2**31 - 1}={2**63}" for _ in range(50)))
+    signed = sse._signer().sign(",".join(f"m{2**63}.{2**31 - 1}={2**63}" for _ in range(50)))
     assert len(f"/recover/{signed}/") < 4096
     assert project.GRIP_PROXY_REQUIRED
