@@ -19,6 +19,8 @@ from chat import access, actions, history, publish
 from chat.names import PERSON_NAME_MAX, clean_person_name
 from chat.problems import Problem, prefers_html, problem_response
 
+TRANSPORTS = ("sse", "long-poll", "websocket")  # of `?transport=`; without it the page finds one that works
+
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
@@ -45,6 +47,7 @@ def chat_page(
     """The chat of one room with its last messages; `error` and `draft` after a post that was refused."""
     try:
         before = _number(request.GET.get("before", ""))
+        transport = _transport(request)
         page = history.read(access.reader_of(request), name, before=before)
     except Problem as problem:
         return error_page(request, problem)
@@ -55,6 +58,7 @@ def chat_page(
         "messages": messages,
         "last_event_id": page.token,
         "text_max": settings.MESSAGE_MAX_CHARS,
+        "transport": transport,
         "client_id": secrets.token_urlsafe(12),
         "error": error.detail if error else "",
         "draft": draft,
@@ -67,10 +71,11 @@ def chat_page(
 
 def _join_page(request: HttpRequest, name: str, error: str = "") -> HttpResponse:
     try:
+        transport = _transport(request)
         page = history.read(access.reader_of(request), name, limit=1)
     except Problem as problem:
         return error_page(request, problem)
-    context = {"room": page.room, "name_max": PERSON_NAME_MAX, "error": error}
+    context = {"room": page.room, "name_max": PERSON_NAME_MAX, "error": error, "transport": transport}
     return render(request, "join.html", context, status=422 if error else 200)
 
 
@@ -79,6 +84,14 @@ def _older_url(request: HttpRequest, page: history.Page, user_name: str) -> str:
         return ""
     query = urlencode({"user": user_name, "before": page.messages[-1]["id"]})
     return f"{reverse('room', args=[page.room.name])}?{query}"
+
+
+def _transport(request: HttpRequest) -> str:
+    """The transport that the address asks for, "" for none. Raises Problem."""
+    transport = request.GET.get("transport", "")
+    if transport and transport not in TRANSPORTS:
+        raise Problem("PARAMETER_INVALID", f"transport is {', '.join(TRANSPORTS[:-1])} or {TRANSPORTS[-1]}.")
+    return transport
 
 
 def _number(text: str) -> int | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.readers import TRANSPORTS
 from tests.service import Service, free_port
 
 KINDS = ("unit", "integration", "browser")
@@ -68,6 +69,12 @@ def service(database: str) -> Iterator[Service]:
 def room(request: pytest.FixtureRequest) -> str:
     """The name of a room that no other test uses."""
     return f"t{free_port()}-{abs(hash(request.node.nodeid)) % 10**8}"
+
+
+@pytest.fixture(params=TRANSPORTS)
+def transport(request: pytest.FixtureRequest) -> str:
+    """Each test that uses it runs on every transport."""
+    return str(request.param)
 
 
 @pytest.hookimpl(hookwrapper=True)

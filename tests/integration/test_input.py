@@ -1,6 +1,7 @@
 """Bad requests through the proxy: each refused in words, none answered 500, none half stored."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -63,3 +64,18 @@ def test_history_is_paged_both_ways(service: Service, room: str) -> None:
     link = service.get(f"/rooms/{room}/messages/?limit=3&before=5").headers["Link"]
     assert f'</rooms/{room}/messages/?before=2&limit=3>; rel="next"' in link
     assert f'</rooms/{room}/messages/?after=4&limit=3>; rel="prev"' in link
+
+
+def test_the_same_first_post_from_many_makes_one_room(service: Service, room: str) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda number: service.post(room, str(number)), range(8)))
+    assert sorted(answer.json()["id"] for answer in answers) == list(range(1, 9))
+
+
+def test_a_repeated_post_stores_one_message(service: Service, room: str) -> None:
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda _: service.post(room, "once", key="k1"), range(6)))
+    assert sorted(answer.status for answer in answers) == [200] * 5 + [201]
+    assert len({answer.body for answer in answers}) == 1
+    assert service.post(room, "other", key="k1").json()["code"] == "IDEMPOTENCY_KEY_REUSED"
+    assert [message["text"] for message in service.get(f"/rooms/{room}/messages/").json()["messages"]] == ["once"]

@@ -6,13 +6,18 @@ import { keepName } from "./names.js";
 import { Outbox } from "./outbox.js";
 import { atEnd, createJump, toEnd } from "./scroll.js";
 import { createStatus } from "./status.js";
-import { Stream } from "./stream.js";
+import { eventsUrl, Stream } from "./stream.js";
 import { createUnread } from "./title.js";
+import { connect as auto } from "./transports/auto.js";
+import { connect as longPoll } from "./transports/long-poll.js";
+import { connect as sse } from "./transports/sse.js";
+import { connect as websocket } from "./transports/websocket.js";
 
 const page = document.querySelector("[data-chat]");
-const { room, user, token, textMax } = page.dataset;
+const { room, user, token, textMax, transport } = page.dataset;
+const transports = { sse, "long-poll": longPoll, websocket };
 const part = (name) => page.querySelector(`[data-${name}]`);
-const address = `/${encodeURIComponent(room)}?user=${encodeURIComponent(user)}`;
+const address = `/${encodeURIComponent(room)}?${new URLSearchParams({ user, ...(transport && { transport }) })}`;
 const base = `/rooms/${encodeURIComponent(room)}/`;
 
 const scroller = part("log");
@@ -34,18 +39,20 @@ function arrived(message) {
  * a page that is told so as soon as it was loaded must not reload for ever without a pause.
  */
 function reload() {
+  stream.stop();
   const pause = performance.now() < 10_000 ? between(5000, 15_000) : between(0, 2000);
   setTimeout(() => location.replace(address), pause);
 }
 
-const stream = new Stream(
-  `${base}events/`,
-  ({ type, data }) => {
+const stream = new Stream({
+  url: eventsUrl("", room),
+  connect: transports[transport] ?? auto,
+  onEvent: ({ type, data }) => {
     if (type === "message") arrived(data);
     else if (type === "stream-reset") reload();
   },
-  createStatus(part("status")),
-);
+  onStatus: createStatus(part("status")),
+});
 
 createComposer(part("composer"), Number(textMax), (text) => {
   outbox.send(text);

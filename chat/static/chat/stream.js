@@ -1,134 +1,147 @@
 import { backoff, between } from "./backoff.js";
-import { parse, positionOf } from "./wire.js";
+import { watchNetwork } from "./network.js";
+import { Positions } from "./positions.js";
+import { channelsOf } from "./wire.js";
 
-/** The service sends keep-alive every 20 s: silence for longer than two of them means the connection is dead. */
+export { eventsUrl } from "./wire.js";
+
+/** The service says something every 20 s at least: silence for longer than two of these means a dead connection. */
 const SILENCE_MS = 50_000;
-/** How long an attempt may take until its first event: in its first moments Pushpin can lose a request. */
+/** How long an attempt may take until something comes: in its first moments Pushpin can lose a request. */
 const CONNECT_MS = 10_000;
-/** A stream that ended sooner than this counts as a failure, so that a server that hangs up at once isn't hammered. */
+/** A connection that ended sooner than this counts as a failure, so that a server that hangs up at once isn't hammered. */
 const STEADY_MS = 10_000;
-/** Events that have a position in the room's log. Those a page has no use for still move its position. */
-const LOGGED = ["message", "message-edited", "message-deleted", "reaction", "room-changed"];
 
-/**
- * @typedef {object} Status
- * @property {"connecting"|"online"|"waiting"|"offline"|"stopped"} state
- * @property {number} [until] with "waiting": when the next attempt starts, in ms since the epoch
- * @property {string} [text] with "stopped": the reason in words
- */
-
-/** One room's events: resumes where it was, delivers each logged event once and in order. */
+/** The events of rooms, by any transport: resumes where it was, delivers each logged event once and in order. */
 export class Stream {
-  #url;
+  #request;
+  #connect;
   #onEvent;
   #onStatus;
-  #source = null;
-  #token = "";
-  #position = NaN;
+  #connection = null;
   #attempt = 0;
   #steady = false;
   #heard = 0;
-  #repaired = 0;
-  #stopped = true;
+  #repaired = "";
+  #listening = null;
   #timers = { retry: 0, silence: 0, steady: 0, repair: 0 };
 
   /**
-   * @param {string} url the events endpoint
-   * @param {(event: {type: string, position: number, data: any}) => void} onEvent logged events and `stream-reset`
-   * @param {(status: Status) => void} onStatus
+   * @param {object} options
+   * @param {string} options.url the events endpoint, see eventsUrl
+   * @param {Connect} options.connect of a module in transports/ (its type is in transports/sink.js)
+   * @param {string} [options.bearer] a token of an account, for pages of other sites
+   * @param {(event: {type: string, id: string, data: any}) => void} options.onEvent logged events, and `stream-reset`
+   *   with `data.channels`: load their history again
+   * @param {(status: {state: State, until?: number, text?: string}) => void} [options.onStatus] State is "connecting",
+   *   "online", "waiting" (`until`: the next attempt, in ms since the epoch), "offline" or "stopped" (`text`: why)
    */
-  constructor(url, onEvent, onStatus) {
-    this.#url = url;
+  constructor({ url, connect, bearer, onEvent, onStatus = () => {} }) {
+    const address = new URL(url, globalThis.location?.href);
+    this.#request = { url: address, bearer, positions: new Positions(channelsOf(address)) };
+    this.#connect = connect;
     this.#onEvent = onEvent;
     this.#onStatus = onStatus;
-    window.addEventListener("online", () => this.#networkChanged(0, 500));
-    window.addEventListener("offline", () => this.#networkChanged(500, 1000));
-    document.addEventListener("visibilitychange", () => this.#looked());
-    window.addEventListener("pagehide", () => this.#close());
-    window.addEventListener("pageshow", (event) => event.persisted && !this.#stopped && this.#connect());
+  }
+
+  /** The position now: a start from here, by any transport, misses nothing. */
+  get token() {
+    return this.#request.positions.token;
   }
 
   /**
-   * Follows the room from a resume token on.
-   * @param {string} token `room-<name>:<n>`, taken before the history that the page shows
+   * Follows the rooms from a resume token on.
+   * @param {string} [token] `last-event-id` of a history, taken before it was shown; without it from now on
    */
-  start(token) {
-    this.#token = token;
-    this.#position = positionOf(token);
-    this.#stopped = false;
-    this.#connect();
+  start(token = "") {
+    this.stop();
+    this.#request.positions.start(token);
+    this.#listening = new AbortController();
+    watchNetwork(this.#listening.signal, {
+      changed: (isOnline) => this.#networkChanged(...(isOnline ? [0, 500] : [500, 1000])),
+      looked: () => this.#looked(),
+      left: () => this.#close(),
+      returned: () => this.#open(),
+    });
+    this.#open();
   }
 
   /** Ends for good, until the next start. */
   stop() {
-    this.#stopped = true;
+    this.#listening?.abort();
+    this.#listening = null;
     this.#close();
   }
 
-  #connect() {
+  #open() {
     this.#close();
     this.#tell({ state: "connecting" });
-    const source = new EventSource(`${this.#url}?lastEventId=${encodeURIComponent(this.#token)}`);
-    const on = (type, handle) =>
-      source.addEventListener(type, (event) => {
-        if (source !== this.#source) return;
-        this.#alive();
-        handle(event);
-      });
-    for (const type of LOGGED) on(type, (event) => this.#logged(event));
-    on("stream-open", (event) => Number.isNaN(this.#position) && this.#moveTo(event.lastEventId));
-    on("keep-alive", () => {});
-    on("newest", (event) => this.#newest(event));
-    on("stream-reset", () => this.#reset());
-    on("stream-error", (event) => this.#refused(event));
-    source.onerror = () => source === this.#source && this.#failed();
-    this.#source = source;
+    const current = {};
+    // What a connection says after it was given up is not heard.
+    const say = (handle) => (...words) => this.#connection?.of === current && handle(...words);
+    const alive = (handle) => say((...words) => (this.#alive(), handle(...words)));
+    const connection = this.#connect(this.#request, {
+      heard: alive(() => {}),
+      opened: alive((token) => this.#request.positions.learn(token)),
+      event: alive((event) => this.#event(event)),
+      newest: alive((id) => this.#newest(id)),
+      reset: alive((channels, token) => this.#reset(channels, token)),
+      refused: say((problem) => this.#refused(problem)),
+      ended: say(() => this.#ended()),
+    });
+    this.#connection = { of: current, ...connection };
     this.#watch(CONNECT_MS);
   }
 
   #close() {
-    this.#source?.close();
-    this.#source = null;
+    const connection = this.#connection;
+    this.#connection = null;
     this.#steady = false;
     for (const name of Object.keys(this.#timers)) this.#clear(name);
+    connection?.close();
   }
 
-  #logged(event) {
-    const position = positionOf(event.lastEventId);
-    if (position <= this.#position) return;
-    const data = parse(event.data);
-    this.#moveTo(event.lastEventId);
-    if (data) this.#onEvent({ type: event.type, position, data });
+  #event(event) {
+    const { positions } = this.#request;
+    const { sync } = this.#connection;
+    const ready = sync ? positions.takeInOrder(event) : positions.take(event);
+    for (const one of ready) this.#deliver(one);
+    if (sync && positions.hasHole) this.#connection?.sync();
   }
 
-  #moveTo(id) {
-    this.#token = id;
-    this.#position = positionOf(id);
+  /** A handler that fails must not lose the events after this one. */
+  #deliver(event) {
+    if (!this.#listening) return;
+    try {
+      this.#onEvent(event);
+    } catch (error) {
+      reportError(error);
+    }
   }
 
-  /** The room's newest position, from beside the log. When it is ahead of ours, something was lost on the way. */
-  #newest(event) {
-    const target = positionOf(parse(event.data)?.id ?? "");
-    if (!(target > this.#position) || target <= this.#repaired || this.#timers.repair) return;
+  /** A room's newest id, from beside the log. When it is ahead of ours, something was lost on the way. */
+  #newest(id) {
+    const { positions } = this.#request;
+    if (!positions.isBehind(id) || id === this.#repaired || this.#timers.repair) return;
     const repair = () => {
       this.#timers.repair = 0;
-      if (this.#position >= target) return;
-      this.#repaired = target;
-      this.#connect();
+      if (!positions.isBehind(id)) return;
+      this.#repaired = id;
+      if (this.#connection.sync) this.#connection.sync();
+      else this.#open();
     };
     this.#timers.repair = setTimeout(repair, between(100, 1000));
   }
 
-  #reset() {
-    this.stop();
-    this.#onEvent({ type: "stream-reset", position: NaN, data: null });
+  #reset(channels, token) {
+    this.#request.positions.reset(channels, token);
+    this.#deliver({ type: "stream-reset", id: token, data: { channels } });
   }
 
-  #refused(event) {
-    const problem = parse(event.data);
-    if (problem?.status === 429 || problem?.status >= 500) return this.#retry();
+  #refused(problem) {
+    if (!problem?.status || problem.status === 429 || problem.status >= 500) return this.#retry();
     this.stop();
-    this.#onStatus({ state: "stopped", text: problem?.text || "The room can't be followed." });
+    this.#onStatus({ state: "stopped", text: problem.text || problem.detail || "The room can't be followed." });
   }
 
   #alive() {
@@ -146,24 +159,23 @@ export class Stream {
     this.#timers.silence = setTimeout(() => this.#retry(), ms);
   }
 
-  /** EventSource resumes a stream that merely ended by itself; it is replaced when it gave up or ends again and again. */
-  #failed() {
-    if (this.#source.readyState !== EventSource.CONNECTING || !this.#steady) return this.#retry();
-    this.#steady = false;
-    this.#clear("steady");
+  /** A connection that was good comes back soon and without a word, as an EventSource does. */
+  #ended() {
+    if (!this.#steady) return this.#retry();
+    this.#close();
     this.#tell({ state: "connecting" });
-    this.#watch(CONNECT_MS);
+    this.#timers.retry = setTimeout(() => this.#open(), between(1000, 3000));
   }
 
   #retry() {
     const ms = backoff(++this.#attempt);
     this.#close();
     this.#tell({ state: "waiting", until: Date.now() + ms });
-    this.#timers.retry = setTimeout(() => this.#connect(), ms);
+    this.#timers.retry = setTimeout(() => this.#open(), ms);
   }
 
   #tell(status) {
-    this.#onStatus(navigator.onLine ? status : { state: "offline" });
+    this.#onStatus(navigator.onLine === false ? { state: "offline" } : status);
   }
 
   /**
@@ -171,17 +183,15 @@ export class Stream {
    * browser believes itself offline, since a server on this machine is still there.
    */
   #networkChanged(low, high) {
-    if (this.#stopped) return;
     this.#attempt = 0;
     this.#close();
-    if (!navigator.onLine) this.#onStatus({ state: "offline" });
-    this.#timers.retry = setTimeout(() => this.#connect(), between(low, high));
+    this.#tell({ state: "connecting" });
+    this.#timers.retry = setTimeout(() => this.#open(), between(low, high));
   }
 
   /** Timers sleep while a page is hidden, so look again as soon as somebody does. */
   #looked() {
-    if (this.#stopped || document.hidden) return;
-    if (this.#timers.retry || Date.now() - this.#heard > SILENCE_MS) this.#connect();
+    if (this.#timers.retry || Date.now() - this.#heard > SILENCE_MS) this.#open();
   }
 
   #clear(name) {

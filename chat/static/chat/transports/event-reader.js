@@ -1,0 +1,31 @@
+/**
+ * Reads a body of server-sent events, as the HTML standard defines them, until it ends.
+ * @param {ReadableStream<Uint8Array>} body
+ * @param {(event: {id: string, type: string, data: string}) => void} onEvent `id` is empty where the event has none
+ * @returns {Promise<void>}
+ */
+export async function readEvents(body, onEvent) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  let fields = {};
+
+  function take(line) {
+    if (!line) {
+      if (fields.data !== undefined) onEvent({ id: fields.id ?? "", type: fields.event ?? "message", data: fields.data });
+      fields = {};
+      return;
+    }
+    const [, name, value] = /^([^:]*):? ?(.*)$/s.exec(line);
+    if (name === "data" && fields.data !== undefined) fields.data += `\n${value}`;
+    else fields[name] = value;
+  }
+
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    // A CR at the end may be half of a CR LF.
+    const lines = (rest + value).split(/\r\n|\n|\r(?=[^])/);
+    rest = lines.pop();
+    lines.forEach(take);
+  }
+}
