@@ -15,7 +15,7 @@ def grip_of(request: HttpRequest) -> Any:
 
 
 def is_socket(request: HttpRequest) -> bool:
-    """Whether the request carries frames of a WebSocket: by the exact content type, which Pushpin lets no client send."""
+    """Whether these are frames of a WebSocket: by the exact content type, which Pushpin lets no client send."""
     return request.method == "POST" and request.META.get("CONTENT_TYPE") == WEBSOCKET_EVENTS
 
 

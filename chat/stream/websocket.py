@@ -160,7 +160,8 @@ class Socket:
 
     def _follow_again(self, rooms: list[Feed]) -> tuple[list[Feed], bool]:
         """Move the socket to the channels that rooms have now: one was made, or its rights changed."""
-        moved = [feed.room for feed in rooms if feed.room.pk and self._joined[feed.room.name_key] != _channel(feed.room)]
+        found = [feed.room for feed in rooms if feed.room.pk]
+        moved = [room for room in found if self._joined[room.name_key] != _channel(room)]
         for room in moved:
             self._unsubscribe(room.name_key)
             self._subscribe(room)
