@@ -5,11 +5,12 @@ On the wire a position is `room-<name>:<n>`; a stream of several rooms joins the
 
 import json
 import re
+import time
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F, Max, Q
 from django.utils import timezone
 from django_eventstream.event import Event as LibraryEvent
@@ -22,6 +23,11 @@ from chat.names import room_key
 # Postgres' bigint and SQLite's integer end here; a client may send more digits than that.
 MAX_ID = 2**63 - 1
 _INTEGER = re.compile(r"-?[0-9]+\Z")
+_RAISE_ROW_IDS = {
+    "postgresql": "SELECT setval(pg_get_serial_sequence('chat_room', 'id'), "
+    "(SELECT coalesce(max(id), 0) FROM chat_room) + %s)",
+    "sqlite": "UPDATE sqlite_sequence SET seq = seq + %s WHERE name = 'chat_room'",
+}
 
 
 def encode(data: Mapping[str, Any]) -> str:
@@ -142,9 +148,18 @@ def newest_events(since: datetime) -> list[Event]:
     return list(Event.objects.filter(created__gte=since).select_related("room").order_by("room_id", "eid"))
 
 
-def jump(by: int = 2**32) -> int:
-    """After a restore of an older backup: raise every counter, so that no token handed out before can match.
+def jump(rights: int = 10**6, rows: int = 10**6) -> int:
+    """After a restore of an older backup: nothing handed out before, in the time that is lost, may match by accident.
 
-    Returns the number of rooms.
+    Raises every room's counter (tokens), the version of its rights (channels of holds), and the next room's row id: a
+    hold of a room that is lost must not carry a new one. Returns the number of rooms.
+
+    The counters rise by the milliseconds since 1970 (in 2026 some 2^41, and browsers count exactly to 2^53): so also
+    the same backup, put back twice, hands out other ids each time.
     """
-    return Room.objects.update(counter=F("counter") + by, pruned_through=F("counter") + by)
+    by = time.time_ns() // 10**6
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_RAISE_ROW_IDS[connection.vendor], [rows])
+        return Room.objects.update(
+            counter=F("counter") + by, pruned_through=F("counter") + by, rights=F("rights") + rights
+        )

@@ -64,15 +64,20 @@ def event(event: Event, name: str, rights: int, key: str) -> None:
     send(event_items(event, name, rights, key))
 
 
-def newest_items(room: Room) -> list[bytes]:
-    """The notice of a room's newest id: readers who are behind see it and resume. It has no id of its own."""
-    notice = sse_encode_event("newest", {"room": room.name, "id": token(room.name, room.counter)}, json_encode=True)
+def newest_items(room: Room, eid: int) -> list[bytes]:
+    """The notice that `eid` was published: readers who are behind see it and resume. It has no id of its own."""
+    notice = sse_encode_event("newest", {"room": room.name, "id": token(room.name, eid)}, json_encode=True)
     return [encode_item(channels.control(room.pk, room.rights), [HttpStreamFormat(notice)])]
 
 
 def close_items(room_id: int, rights: int) -> list[bytes]:
     """The close of all streams opened under these rights: who still has the right comes back by itself."""
     return [encode_item(channels.control(room_id, rights), [HttpStreamFormat(close=True)])]
+
+
+def close_all_items() -> list[bytes]:
+    """The close of every stream there is; its reader comes back by itself."""
+    return [encode_item(channels.ALL, [HttpStreamFormat(close=True)])]
 
 
 def send(items: list[bytes]) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.service import Service, free_port
 
-KINDS = ("unit", "integration", "browser")
+KINDS = ("unit", "integration", "browser", "scale", "chaos")
 POSTGRES = Path("/usr/lib/postgresql/15/bin")
 
 
