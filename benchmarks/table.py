@@ -38,31 +38,24 @@ def most(factor: float, yardstick: str = "", figure: str = "") -> Target:
     return Target(factor, yardstick, figure, most=True)
 
 
-HTTP = ("channels", "posting-direct-rate")  # it has two doors
 ALL = (least(100),)
 NONE = (most(0),)
 LINES = (
-    Line(
-        "posting-rate",
-        "posts a second, 4 posters (channels: over its sockets)",
-        0,
-        (least(2, "tutorial"), least(2, "channels"), least(2, "channels", "posting-direct-rate")),
-    ),
+    Line("posting-rate", "posts a second, 4 posters", 0, (least(2, "tutorial"), least(2, "channels"))),
     Line("posting-cpu", "– CPU of a post, ms", 1),
     Line("posting-delivered", "– delivered, %", 1, ALL),
     Line("posting-failed", "– failed", 0, NONE),
     Line(
         "posting-direct-rate",
-        "posts a second over HTTP, straight to web",
+        "posts a second, straight to web",
         0,
-        (
-            least(3.5, "tutorial", "posting-rate"),
-            least(3.5, "channels", "posting-rate"),
-            least(3.5, "channels"),
-        ),
+        (least(3.5, "tutorial", "posting-rate"), least(3.5, "channels", "posting-rate")),
     ),
     Line("posting-direct-cpu", "– CPU of a post, ms", 1),
     Line("posting-direct-delivered", "– delivered, %", 1, ALL),
+    Line("posting-socket-rate", "posts a second over WebSockets", 0),
+    Line("posting-socket-cpu", "– CPU of a post, ms", 1),
+    Line("posting-socket-delivered", "– delivered, %", 1),
     Line("resume-rate", "resumes a second, all at once", 0, (least(0.6, "raw"), least(1, "channels"))),
     Line("resume-502", "– answered 502", 0, NONE),
     Line("resume-5xx", "– other 5xx", 0, (most(1, "raw"),)),
@@ -143,13 +136,8 @@ def _judge(results: Results, line: Line, target: Target, own: float) -> str:
     other = results.median(target.figure or line.figure, target.yardstick)
     if other is None:
         return f"{sign} {target.factor:g} × {target.yardstick}: not measured"
-    name = (
-        f"{target.yardstick} over HTTP"
-        if (target.yardstick, target.figure or line.figure) == HTTP
-        else target.yardstick
-    )
     mark = "✓" if fits(own, target.factor * other) else "✗"
-    ratio = f"{own / other:.2f} × {name}" if other else f"{name} has {other:g}"
+    ratio = f"{own / other:.2f} × {target.yardstick}" if other else f"{target.yardstick} has {other:g}"
     return f"{mark} {ratio} ({sign} {target.factor:g})"
 
 

@@ -17,6 +17,7 @@ from tests.chaos.plan import ReaderSpec
 
 ATTEMPT_SECONDS = 10.0  # docs/protocol.md: give up an attempt without an answer
 SILENCE_SECONDS = 50.0
+NEWEST_SECONDS = 0.5  # and come back so soon after a `newest` that is ahead
 SLOW_CHANCE, SLOW_SECONDS = 0.02, (1.0, 4.0)  # after an event a slow reader stops reading
 NEVER_READS = 4096  # bytes that the system takes in for a reader that never reads
 
@@ -54,6 +55,7 @@ class SseReader:
         self._rng = random.Random(f"{seed}/reader/{spec.number}")
         self._token = ""
         self._fails = 0
+        self._behind = False
         self._drops = list(spec.drops)
 
     async def run(self, zero: float) -> None:
@@ -101,10 +103,14 @@ class SseReader:
             except OSError:
                 self.record.counts["no answer"] += 1
             self._ended()
-            self._fails += 1
             await asyncio.sleep(self._pause())
 
     def _pause(self) -> float:
+        """Seconds until the next attempt: soon when the reader left by itself to catch up, else with back-off."""
+        if self._behind:
+            self._behind = False
+            return self._rng.uniform(0, NEWEST_SECONDS)
+        self._fails += 1
         most = min(30, 2**self._fails) if self._spec.kind.documented else 2
         return most * self._rng.uniform(0.5, 1)
 
@@ -140,6 +146,7 @@ class SseReader:
                 notice = event.json()
                 if self._spec.kind.documented and _number(notice["id"]) > self.record.last[notice["room"]]:
                     self.record.counts["resumed on newest"] += 1
+                    self._behind = True
                     return False
             case "stream-reset" | "stream-error":
                 self.record.faults.append(f"got {event.event}: {event.data[:200]}")

@@ -84,8 +84,12 @@ def check_reader(record: Record, log: Log, ledger: Ledger, zero: float = 0.0) ->
 
 
 def is_complete(record: Record, counters: Mapping[str, int]) -> bool:
-    """Whether the reader has come to the end of all its rooms."""
-    return all(last >= counters.get(room, 0) for room, last in record.last.items())
+    """Whether the reader has come to the end of all its rooms, and follows them."""
+    return (
+        bool(record.live)
+        and record.live[-1][1]
+        and all(last >= counters.get(room, 0) for room, last in record.last.items())
+    )
 
 
 def completed_at(record: Record) -> float:
