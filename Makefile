@@ -1,10 +1,10 @@
 # `make` lists what there is. `make run` and `make test` do all of their own set-up.
 
 VENV := .venv/bin/python
-CODE := chat server tests manage.py
+CODE := chat server tests benchmarks manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit test-integration test-browser lint check-compose clean venv venv-dev packages
+.PHONY: help run test test-unit test-integration test-browser test-scale chaos bench lint check-compose clean venv venv-dev packages
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -12,8 +12,8 @@ help:  ## list the targets
 run: venv  ## set everything up and serve at http://localhost:7999/ (or PORT); Ctrl-C ends it
 	@exec $(VENV) -m server.run
 
-test: packages lint  ## set everything up, lint, and run all tests
-	$(VENV) -m pytest tests/unit tests/integration tests/browser
+test: packages lint  ## set everything up, lint, and run all tests (a fault run of 90 s among them)
+	$(VENV) -m pytest tests/unit tests/integration tests/browser tests/scale tests/chaos
 
 test-unit: venv-dev  ## the tests that need no network, in seconds
 	$(VENV) -m pytest tests/unit
@@ -21,8 +21,20 @@ test-unit: venv-dev  ## the tests that need no network, in seconds
 test-integration: packages venv-dev  ## the tests on a real Pushpin, gunicorn, SQLite and PostgreSQL
 	$(VENV) -m pytest tests/integration
 
+test-scale: packages venv-dev  ## the tests with a thousand readers; SCALE_LONG=1 adds what takes minutes
+	$(VENV) -m pytest tests/scale
+
 test-browser: packages venv-dev  ## the tests in Chromium
 	$(VENV) -m pytest tests/browser
+
+chaos: packages venv-dev  ## the fault run; DURATION (s), SEED, READERS, WRITERS, ROOMS, DATABASE: docs/testing.md
+	@$(VENV) -m tests.chaos \
+		$(if $(DURATION),--duration $(DURATION)) $(if $(SEED),--seed $(SEED)) $(if $(READERS),--readers $(READERS)) \
+		$(if $(WRITERS),--writers $(WRITERS)) $(if $(ROOMS),--rooms $(ROOMS)) $(if $(DATABASE),--database $(DATABASE))
+
+bench: packages venv-dev  ## beside raw Pushpin, the tutorial and Channels (ROUNDS=3 READERS=1000 ONLY=row QUICK=1), 20 minutes
+	@benchmarks/venv
+	@exec $(VENV) -m benchmarks --rounds $(or $(ROUNDS),3) --readers $(or $(READERS),1000) $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
 
 lint: venv-dev  ## style, types and templates
 	$(VENV) -m ruff check $(CODE)
@@ -34,7 +46,7 @@ check-compose:  ## is docker-compose.yml valid?
 	docker compose config --quiet
 
 clean:  ## remove the virtual environment and caches; var/, the data, stays
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find $(CODE) -name __pycache__ -prune -exec rm -rf {} +
 
 venv:

@@ -9,10 +9,9 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import CharField, OuterRef, Subquery, Value
 from django.http import HttpRequest
 
-from chat.models import ApiToken, ClaimedEvent, Membership, Room, User
+from chat.models import ApiToken, ClaimedEvent, Room, User
 from chat.names import HIDDEN_ROOM_PREFIX, ROOM_NAME_RULE, is_room_name, room_key
 from chat.problems import Problem, room_invalid
 
@@ -28,14 +27,14 @@ def find_rooms(person: Person, names: Iterable[str]) -> dict[str, Room | None]:
     for key in keys:
         if not is_room_name(key):
             raise Problem("ROOM_INVALID", f"There is no such room: a room's name has {ROOM_NAME_RULE}.")
-    rooms = {room.name_key: room for room in Room.objects.filter(name_key__in=keys).annotate(role=_role(person))}
+    rooms = {room.name_key: room for room in Room.objects.standing(person.pk, keys)}
     found: dict[str, Room | None] = {}
     for key in keys:
         room = rooms.get(key)
         if (room is None and key.startswith(HIDDEN_ROOM_PREFIX)) or (room and room.deleted_at):
             raise room_invalid()
         if room is not None:
-            _check_visible(person, room.visibility, room.role)  # type: ignore[attr-defined]
+            _check_visible(person, room.visibility, room.role)
         found[key] = room
     return found
 
@@ -131,9 +130,3 @@ def _check_visible(person: Person, visibility: str, role: str | None) -> None:
             raise Problem("ROOM_ACCESS_DENIED", "This room is for staff.")
     elif visibility == Room.Visibility.PRIVATE and role is None:
         raise room_invalid()
-
-
-def _role(person: Person) -> Subquery | Value:
-    if not person.is_authenticated:
-        return Value(None, output_field=CharField())
-    return Subquery(Membership.objects.filter(room=OuterRef("pk"), user=person.pk).values("role")[:1])

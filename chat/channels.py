@@ -9,6 +9,10 @@ A room has several channels, each for one kind of hold, named by the room's row 
     c<room>.<rights>   control: closes and notices, without ids (an item without id would count as a gap above)
     n.<key>            readers who wait for a room that does not exist yet
 
+and one is for all holds:
+
+    all                control: ends every hold, whatever it carries (after a restore of a backup)
+
 The rights version is in the name because then a right taken away needs no message to arrive: what is published
 afterwards goes to the new name, and a hold made under the old rights hears nothing more. The close on the control
 channel only tells the others to come back.
@@ -24,6 +28,9 @@ from django.http import HttpRequest
 from django_eventstream.channelmanager import ChannelManagerBase
 
 ROOM_PREFIX = "room-"
+# Nothing else is ever sent on it, and that serves too: Pushpin puts off following a link on its timer, by up to two
+# periods, when every channel of the hold has carried something.
+ALL = "all"
 _POSITIONED = re.compile(r"([rmpq])([0-9]{1,18})\.([0-9]{1,9})\Z")
 _WAITING = re.compile(r"n\.(.{1,64})\Z")
 

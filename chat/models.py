@@ -3,6 +3,7 @@
 Models hold fields, constraints and querysets. Every write of the product goes through chat.actions.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -11,6 +12,7 @@ from typing import Any, ClassVar, Self
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import connection, models
 from django.db.models.functions import Lower
+from django.db.models.query import RawQuerySet
 from django.utils import timezone
 
 from chat.names import PERSON_KEY_MAX, PERSON_NAME_MAX, person_key, room_key
@@ -88,12 +90,24 @@ RETURNING id, name, visibility, rights, counter, archived_at, created,
 """
 
 
+# Every reader who comes back asks this. Written out, since the ORM takes five times as long to say the same.
+_STANDING = """
+SELECT id, name, name_key, title, topic, kind, visibility, archived_at, deleted_at, rights, counter, pruned_through,
+    last_event_at, (SELECT role FROM chat_membership WHERE room_id = chat_room.id AND user_id = %s) AS role
+FROM chat_room WHERE name_key IN ({keys})
+"""
+
+
 class RoomQuerySet(models.QuerySet["Room"]):
     """Which rooms there are, and the one statement that hands out event ids."""
 
     def live(self) -> Self:
         """Rooms that were not deleted."""
         return self.filter(deleted_at=None)
+
+    def standing(self, user_id: int | None, keys: Sequence[str]) -> "RawQuerySet[Room]":
+        """The rooms with these keys, each with `role`: what `user_id` is in it, None for nothing. One query."""
+        return self.raw(_STANDING.format(keys=",".join(["%s"] * len(keys))), [user_id, *keys])
 
     def claim_event(self, key: str, now: datetime) -> ClaimedEvent | None:
         """Lock the room called `key` and take its next event id. None when there is no such room.
@@ -163,6 +177,8 @@ class Room(models.Model):
     counter = models.BigIntegerField(default=0, editable=False)
     pruned_through = models.BigIntegerField(default=0, editable=False)
     last_event_at = models.DateTimeField(null=True, editable=False)
+
+    role: str | None = None  # what the person asking is in the room, after `standing`
 
     objects: ClassVar[RoomQuerySet] = RoomQuerySet.as_manager()  # type: ignore[assignment]
 

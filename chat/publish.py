@@ -68,24 +68,24 @@ def event(event: Event, name: str, rights: int, key: str) -> None:
     send(event_items(event, name, rights, key))
 
 
-def newest_items(room: Room) -> list[bytes]:
-    """The notice of a room's newest id: readers who are behind see it and resume. It has no id of its own.
+def newest_items(room: Room, eid: int) -> list[bytes]:
+    """The notice that `eid` was published: readers who are behind see it and resume. It has no id of its own.
 
     A long-poll gets none: the end of its wait brings it back to the log.
     """
-    notice = sse_encode_event("newest", newest_data(room.name, room.counter), json_encode=True)
-    formats = [HttpStreamFormat(notice), _newest_frame(room.name, room.counter)]
+    notice = sse_encode_event("newest", newest_data(room.name, eid), json_encode=True)
+    formats = [HttpStreamFormat(notice), _newest_frame(room.name, eid)]
     return [encode_item(channels.control(room.pk, room.rights), formats)]
 
 
 def close_items(room_id: int, rights: int) -> list[bytes]:
     """The end of everything held under these rights: who still has the right comes back by itself."""
-    formats = [
-        HttpStreamFormat(close=True),
-        HttpResponseFormat(action="hint"),
-        WebSocketMessageFormat(action="close", code=CLOSE_RIGHTS_CHANGED, reason="come back"),
-    ]
-    return [encode_item(channels.control(room_id, rights), formats)]
+    return [encode_item(channels.control(room_id, rights), _close())]
+
+
+def close_all_items() -> list[bytes]:
+    """The end of everything that is held; its reader comes back by itself."""
+    return [encode_item(channels.ALL, _close())]
 
 
 def newest_data(name: str, eid: int) -> dict[str, str]:
@@ -96,6 +96,15 @@ def newest_data(name: str, eid: int) -> dict[str, str]:
 def _newest_frame(name: str, eid: int) -> Format:
     frame = {"type": "newest", "data": newest_data(name, eid)}
     return WebSocketMessageFormat(json.dumps(frame, separators=(",", ":")))
+
+
+def _close() -> list[Format]:
+    """A long-poll is not closed but asked again, so that its client gets an answer it knows."""
+    return [
+        HttpStreamFormat(close=True),
+        HttpResponseFormat(action="hint"),
+        WebSocketMessageFormat(action="close", code=CLOSE_RIGHTS_CHANGED, reason="come back"),
+    ]
 
 
 def _ask_again() -> list[Format]:

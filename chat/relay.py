@@ -5,13 +5,14 @@ two seconds later, in order, on every proxy; Pushpin drops what it has (same cha
 after REPEAT_UNTIL: by then Pushpin may have forgotten the id, and a reader could see the event twice.
 
 What Pushpin itself loses can't be repaired that way, since it has seen the id. So a few seconds after a room's last
-event the room's newest id goes out on its control channel, and clients who are behind resume.
+event its id goes out on the room's control channel, and clients who are behind resume.
 """
 
 import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,13 +25,21 @@ from chat.publish import Proxy
 
 logger = logging.getLogger(__name__)
 
-PAUSE = 0.5  # seconds between two looks at the log
+PAUSE = 0.25  # seconds between two looks at the log
 REPEAT_AFTER = timedelta(seconds=2)  # gives the publish of the request its time
 REPEAT_UNTIL = timedelta(seconds=45)  # Pushpin knows an id for 60 s
 # A transaction is seen when it commits, with the date it began: so far back the relay looks for late ones.
 LATE = timedelta(seconds=8)
-# After a room's last event: soon for our clients, and once more for a notice that was lost itself.
-NOTICE_AFTER = (timedelta(seconds=3), timedelta(seconds=12))
+# After a room's last event: soon, then for who lost the notice itself, or read slowly and has only now caught up.
+NOTICE_AFTER = tuple(timedelta(seconds=seconds) for seconds in (3, 12, 30, 60))
+
+
+@dataclass(frozen=True)
+class Notice:
+    """The newest id of a room that was repeated, and when to send it. A later event may still be on its way."""
+
+    eid: int
+    times: list[datetime]
 
 
 class Relay:
@@ -40,7 +49,7 @@ class Relay:
         self._proxy = proxy
         self._from = started - REPEAT_UNTIL
         self._done: dict[int, datetime] = {}  # event row -> when it was stored
-        self._notices: dict[int, list[datetime]] = {}  # room row -> when to send its newest id
+        self._notices: dict[int, Notice] = {}  # by room row
 
     def step(self, now: datetime) -> int:
         """Publish what is due at `now`. Returns how many events were repeated."""
@@ -51,7 +60,7 @@ class Relay:
         repeated = 0
         for event in Event.objects.filter(pk__in=unseen).select_related("room").order_by("room_id", "eid"):
             room = event.room
-            self._notices[room.pk] = [event.created + pause for pause in NOTICE_AFTER]
+            self._notices[room.pk] = Notice(event.eid, [event.created + pause for pause in NOTICE_AFTER])
             if not self._proxy.deliver(publish.event_items(event, room.name, room.rights, room.name_key)):
                 return repeated
             self._done[event.pk] = event.created
@@ -62,13 +71,15 @@ class Relay:
         return repeated
 
     def _notify(self, now: datetime) -> None:
-        due = [room_id for room_id, times in self._notices.items() if times[0] <= now]
+        due = [room_id for room_id, notice in self._notices.items() if notice.times[0] <= now]
         for room in Room.objects.filter(pk__in=due) if due else ():
-            if not room.deleted_at and not self._proxy.deliver(publish.newest_items(room)):
+            notice = self._notices[room.pk]
+            if not room.deleted_at and not self._proxy.deliver(publish.newest_items(room, notice.eid)):
                 return
-            times = [time for time in self._notices.pop(room.pk) if time > now]
-            if times:
-                self._notices[room.pk] = times
+            if times := [time for time in notice.times if time > now]:
+                self._notices[room.pk] = replace(notice, times=times)
+            else:
+                del self._notices[room.pk]
 
 
 def run(connect: Callable[[dict[str, Any]], Proxy], entries: list[dict[str, Any]]) -> None:

@@ -13,7 +13,7 @@ import pytest
 from tests.readers import TRANSPORTS
 from tests.service import Service, free_port
 
-KINDS = ("unit", "integration", "browser")
+KINDS = ("unit", "integration", "browser", "scale", "chaos")
 POSTGRES = Path("/usr/lib/postgresql/15/bin")
 
 

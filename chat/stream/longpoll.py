@@ -78,4 +78,5 @@ def _hold(request: HttpRequest, rooms: list[Feed], wait: int) -> None:
             instruct.add_channel(Channel(channels.control(feed.room.pk, feed.room.rights)))
         else:
             instruct.add_channel(Channel(channels.waiting(feed.room.name_key)))
+    instruct.add_channel(Channel(channels.ALL))
     instruct.set_hold_longpoll(wait)

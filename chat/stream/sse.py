@@ -33,12 +33,15 @@ from chat.stream.grip import grip_of
 
 RECOVER_PATH = "/recover/"
 BATCH = 100  # events in one answer: 100 of the largest are some 3 MB, which Pushpin passes on (5 MB seen)
+# Bytes of a first answer that holds channels with a filter: above 100,000 the proxy gives up with 502 (Pushpin 1.36).
+# A longer one goes without a hold, and the link that follows it, which has no such limit, holds.
+FILTERED_MAX = 90_000
 KEEP_ALIVE = "event: keep-alive\ndata:\n\n"
 KEEP_ALIVE_SECONDS = 20
 # How long something lost inside Pushpin with nothing after it can stay unseen by a client that ignores `newest`:
 # a hold just made and a room just used are looked after often, an idle room rarely.
 LINK_SECONDS_BUSY = 25
-LINK_SECONDS_IDLE = 120
+LINK_SECONDS_IDLE = 240  # a thousand readers of one room cost 10 to 25 requests each time
 BUSY = timedelta(seconds=60)
 RETRY_MS = (1000, 3000)  # reconnection delay of EventSource, drawn for each stream so that a thousand spread out
 
@@ -91,7 +94,8 @@ def _stream(request: HttpRequest, rooms: list[Feed], *, several: bool, opening: 
         body.append(sse_encode_event(event.type, event.data, event_id=event_id))
     response = HttpResponse("".join(body), content_type="text/event-stream")
     response["Last-Event-ID"] = start
-    _instruct(request, rooms, several=several, hold=not more, fresh=fresh)
+    too_long = opening and several and len(response.content) > FILTERED_MAX
+    _instruct(request, rooms, several=several, hold=not more and not too_long, fresh=fresh)
     return finish(response)
 
 
@@ -106,12 +110,13 @@ def _instruct(request: HttpRequest, rooms: list[Feed], *, several: bool, hold: b
     names = [_hold_channel(feed.room, several) for feed in rooms]
     for feed, name in zip(rooms, names, strict=True):
         channel = Channel(name, prev_id=str(feed.last))
-        if several:
+        if several and hold:
             channel.filters.append("build-id")
         instruct.add_channel(channel)
         if feed.room.pk:
             instruct.add_channel(Channel(channels.control(feed.room.pk, feed.room.rights)))
-    if several:
+    instruct.add_channel(Channel(channels.ALL))
+    if several and hold:
         instruct.meta["id_format"] = _id_format(rooms, names)
     if not hold:
         instruct.set_next_link(f"{RECOVER_PATH}{_batch(rooms, names)}/")
@@ -122,8 +127,11 @@ def _instruct(request: HttpRequest, rooms: list[Feed], *, several: bool, hold: b
 
 
 def _batch(rooms: list[Feed], names: list[str]) -> str:
-    """The positions from which the next batch goes on. Pushpin sends no Grip-Last where nothing is held yet."""
-    return _signer().sign(",".join(f"{name}={feed.last}" for feed, name in zip(rooms, names, strict=True)))
+    """The positions from which the next batch goes on. Pushpin sends no Grip-Last where nothing is held yet.
+
+    No commas: Pushpin would split the Grip-Link header at them, and answer 502.
+    """
+    return _signer().sign("+".join(f"{name}={feed.last}" for feed, name in zip(rooms, names, strict=True)))
 
 
 def _parse_batch(text: str) -> dict[str, str]:
@@ -132,7 +140,7 @@ def _parse_batch(text: str) -> dict[str, str]:
         positions = _signer().unsign(text)
     except signing.BadSignature:
         return {}
-    return dict(part.split("=", 1) for part in positions.split(","))
+    return dict(part.split("=", 1) for part in positions.split("+"))
 
 
 def _signer() -> signing.Signer:

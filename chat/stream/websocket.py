@@ -68,6 +68,7 @@ class Socket:
         self._context.meta[USER] = str(self._reader.pk or "")
         keep_alive = {"message-type": "text", "content": '{"type":"keep-alive"}', "timeout": KEEP_ALIVE_SECONDS}
         self._context.send_control(websocket_control_message("keep-alive", keep_alive))
+        self._context.subscribe(channels.ALL)
         for feed in rooms:
             self._subscribe(feed.room)
         self._send({"type": "stream-open", "id": feeds.full_token(rooms)})

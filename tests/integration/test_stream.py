@@ -173,6 +173,24 @@ def test_many_rooms_come_on_one_stream_with_short_ids(service: Service, room: st
     assert "stream-reset" not in reader.types()
 
 
+def test_several_rooms_far_behind_come_back_however_much_there_is(service: Service, room: str) -> None:
+    """Two limits of Pushpin 1.36: no comma in a Grip-Link, and 100,000 bytes of a first answer with a filter."""
+    rooms = [f"{room}.{letter}" for letter in "ab"]
+    long = "ü 100% " * 600
+    service.shell(
+        "from chat import actions; from django.contrib.auth.models import AnonymousUser\n"
+        f"for n in range(150): actions.post_message(AnonymousUser(), {rooms[0]!r}, str(n), name='ann')\n"
+        f"for n in range(40): actions.post_message(AnonymousUser(), {rooms[1]!r}, {long!r}, name='ann')"
+    )
+    path = "/events/?" + "&".join(f"channel=room-{name}" for name in rooms)
+    with Reader(service.url, path, f"room-{rooms[0]}:0,room-{rooms[1]}:0") as reader:
+        wait_until(lambda: len(reader.messages()) >= 190, 10)
+        service.say(rooms[0], "live")
+        wait_until(lambda: reader.messages()[-1] == "live", 10)
+        assert len(reader.messages()) == 191
+        assert reader.ends == 0
+
+
 @pytest.mark.parametrize("number", [999, 2**63, 10**40])
 def test_an_unknown_position_gets_a_reset_and_goes_on_from_now(
     service: Service, room: str, transport: str, number: int

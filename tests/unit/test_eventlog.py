@@ -1,5 +1,6 @@
 """The log: positions, pruning, and the storage interface as django-eventstream uses it."""
 
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from chat import eventlog
 from chat.models import Event, Message, Room
+from tests.unit.conftest import RecordingProxy
 
 ROOM_NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.~-]{0,63}", fullmatch=True)
 
@@ -98,12 +100,54 @@ class TestPrune:
 
 @pytest.mark.django_db
 def test_after_a_restore_no_old_token_is_valid(make_room: Any) -> None:
-    room = make_room(counter=7)
+    room = make_room(counter=7, rights=3)
     assert eventlog.is_retained(room, 7)
     assert eventlog.jump() == 1
     room.refresh_from_db()
-    assert not any(eventlog.is_retained(room, number) for number in (0, 7, 8))
-    assert eventlog.is_retained(room, 2**32 + 7)
+    assert not any(eventlog.is_retained(room, number) for number in (0, 7, 8, 2**32))
+    assert eventlog.is_retained(room, room.counter)
+    assert 2**40 < room.counter < 2**45  # far from all before, and far from what a browser can't count exactly
+    assert room.rights > 10**6
+
+
+@pytest.mark.django_db
+def test_the_same_backup_put_back_twice_hands_out_other_ids(make_room: Any) -> None:
+    room = make_room(counter=7)
+    eventlog.jump()
+    room.refresh_from_db()
+    seen = room.counter
+    Room.objects.update(counter=7, pruned_through=0)
+    time.sleep(0.005)
+    eventlog.jump()
+    room.refresh_from_db()
+    assert not eventlog.is_retained(room, seen)
+    assert room.counter > seen
+
+
+@pytest.mark.django_db
+def test_after_a_restore_no_new_room_has_the_row_id_of_one_that_is_lost(make_room: Any) -> None:
+    old = make_room("old")
+    eventlog.jump()
+    assert make_room("new").pk > old.pk + 1000
+
+
+@pytest.mark.django_db
+def test_restored_closes_all_streams_and_says_whom_it_told(
+    make_room: Any, proxy: RecordingProxy, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_room()
+    call_command("restored")
+    assert capsys.readouterr().out == "1 rooms start anew; streams closed on 1 of 1 proxies\n"
+    [[item]] = proxy.delivered
+    assert item["channel"] == "all"
+    assert {name: form["action"] for name, form in item["formats"].items()} == {
+        "http-stream": "close",
+        "http-response": "hint",
+        "ws-message": "close",
+    }
+    proxy.up = False
+    call_command("restored")
+    assert capsys.readouterr().out == "1 rooms start anew; streams closed on 0 of 1 proxies\n"
 
 
 @pytest.mark.django_db

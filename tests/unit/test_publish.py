@@ -66,8 +66,8 @@ class TestItems:
         assert content.count("%") == 1
 
     def test_notices_and_closes_go_to_the_control_channel_without_an_id(self) -> None:
-        room = Room(pk=7, name="Den", counter=5)
-        [notice], [close] = publish.newest_items(room), publish.close_items(7, 1)
+        room = Room(pk=7, name="Den")
+        [notice], [close] = publish.newest_items(room, 5), publish.close_items(7, 1)
         assert json.loads(notice) == {
             "channel": "c7.1",
             "formats": {

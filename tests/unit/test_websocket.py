@@ -54,13 +54,14 @@ class Socket:
         return frames
 
     def subscriptions(self) -> list[str]:
-        """What the socket listens to now."""
+        """What the socket listens to now, beside the channel that all holds have."""
         names: list[str] = []
         for message in self.control:
             if message["type"] == "subscribe":
                 names.append(message["channel"])
             elif message["type"] == "unsubscribe":
                 names.remove(message["channel"])
+        assert names.pop(0) == "all"
         return names
 
 

@@ -1,0 +1,53 @@
+"""A steady stream of messages to all readers: how late each is, and what CPU a million deliveries take."""
+
+from benchmarks.bench import Bench
+from benchmarks.load.client import Background, post, publish
+from benchmarks.peers.peer import Peer
+from benchmarks.usage import cpu_seconds
+
+RATE = 20.0  # messages a second
+SLOW = 5.0  # for those who can't do that
+
+
+def measure(bench: Bench) -> None:
+    """One round."""
+    number = int(RATE * bench.options.seconds(8))
+    bench.open(bench.raw, "", bench.options.readers)
+    _published(bench, bench.raw, bench.raw.items(number))
+    room = bench.room(bench.corkboard)
+    bench.open(bench.corkboard, room, bench.options.readers)
+    _published(bench, bench.corkboard, bench.corkboard.items(room, number, RATE))
+    for peer, rate in ((bench.corkboard, RATE), (bench.tutorial, SLOW), (bench.channels, SLOW)):
+        _posted(bench, peer, rate)
+
+
+def _published(bench: Bench, peer: Peer, messages: list[list[str]]) -> None:
+    cpu = cpu_seconds(peer.proxy_pids())
+    got = _follow(bench, "paced", peer, publish(peer.zmq_port, messages, RATE), len(messages))
+    million = got["deliveries"] / 1e6
+    bench.results.add("paced-p50", peer.name, got["p50"])
+    bench.results.add("paced-p99", peer.name, got["p99"])
+    bench.results.add("paced-cpu", peer.name, (cpu_seconds(peer.proxy_pids()) - cpu) / million)
+
+
+def _posted(bench: Bench, peer: Peer, rate: float) -> None:
+    room = bench.room(peer)
+    bench.open(peer, room, bench.options.readers)
+    number = int(rate * bench.options.seconds(8))
+    cpu = bench.cpu(peer)
+    order = {"posters": 1, "seconds": 30, "number": number, "rate": rate}
+    got = _follow(bench, "paced-posted", peer, post({**peer.post_order(room), **order}), number)
+    bench.results.add("paced-posted-p50", peer.name, got["p50"])
+    bench.results.add("paced-posted-p99", peer.name, got["p99"])
+    bench.results.add("paced-posted-cpu", peer.name, (bench.cpu(peer) - cpu) / (got["deliveries"] / 1e6))
+
+
+def _follow(bench: Bench, row: str, peer: Peer, load: Background, number: int) -> dict[str, float]:
+    expected = number * bench.options.readers
+    bench.swarm.do("start", timed=True)
+    with bench.metered(row, peer) as others:
+        got = bench.swarm.do("wait", expected=expected, seconds=60, quiet=8)
+        others.append(load.result()["cpu"])
+    bench.swarm.do("close")
+    bench.results.add(f"{row}-delivered", peer.name, got["deliveries"] / expected * 100)
+    return got

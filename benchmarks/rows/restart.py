@@ -1,0 +1,53 @@
+"""The web server restarts under load, gracefully and by kill -9: what readers and posters notice."""
+
+import os
+import signal
+import time
+
+from benchmarks.bench import Bench
+from benchmarks.load.client import post
+from benchmarks.peers.peer import Peer
+from tests.service import session_members
+
+READERS = 200
+LENGTH = 6.0
+
+
+def measure(bench: Bench) -> None:
+    """One round."""
+    for peer in (bench.tutorial, bench.channels, bench.corkboard):
+        for how in ("graceful", "killed"):
+            _restart(bench, peer, how)
+
+
+def _restart(bench: Bench, peer: Peer, how: str) -> None:
+    number = min(READERS, bench.options.readers)
+    room = bench.room(peer)
+    bench.open(peer, room, number)
+    bench.swarm.do("start")
+    posting = post({**peer.post_order(room), "posters": 4, "seconds": LENGTH, "rate": 20})
+    bench.swarm.tell("wait", seconds=LENGTH / 3)
+    bench.swarm.answer()
+    bench.swarm.tell("wait", seconds=60, quiet=8)
+    if how == "graceful":
+        os.kill(peer.processes[peer.web].pid, signal.SIGHUP)
+    else:
+        _kill(peer)
+    posted = posting.result()
+    got = bench.swarm.answer()
+    difference = bench.swarm.do("differences", expected=posted["stored"])
+    bench.swarm.do("close")
+    for figure in ("lost", "doubled") if peer is not bench.channels else ():  # its readers come back without a position
+        bench.results.add(f"restart-{how}-{figure}", peer.name, difference[figure])
+    bench.results.add(f"restart-{how}-dropped", peer.name, got["closed"])
+    bench.results.add(f"restart-{how}-failed", peer.name, posted["failed"])
+    peer.wait_ready()
+
+
+def _kill(peer: Peer) -> None:
+    process = peer.processes.pop(peer.web)
+    for pid in session_members(process.pid):
+        os.kill(pid, signal.SIGKILL)
+    process.wait()
+    time.sleep(0.2)  # what a supervisor takes
+    peer.start(peer.web)

@@ -1,0 +1,42 @@
+"""Services on PostgreSQL for a thousand readers.
+
+SCALE_READERS (1000) is how many; SCALE_LONG=1 adds what takes minutes.
+"""
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.conftest import POSTGRES
+from tests.scale.books import Books
+from tests.service import Service, free_port
+
+READERS = int(os.environ.get("SCALE_READERS", "1000"))
+LONG = bool(os.environ.get("SCALE_LONG"))
+
+
+@pytest.fixture(scope="session")
+def new_database(postgres: str) -> Callable[[], str]:
+    """Makes an empty database on PostgreSQL; its URL."""
+
+    def make() -> str:
+        name = f"scale_{os.getpid()}_{free_port()}"
+        subprocess.run([POSTGRES / "psql", "-q", f"{postgres}/postgres", "-c", f"create database {name}"], check=True)
+        return f"{postgres}/{name}"
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def service(new_database: Callable[[], str]) -> Iterator[Service]:
+    """The whole service, with a line in gunicorn.out for every request to Django."""
+    with Service(new_database(), WEB_ACCESS_LOG="1") as running:
+        yield running
+
+
+@pytest.fixture
+def books(service: Service) -> Books:
+    """Posts to the service and knows what was posted."""
+    return Books(service)

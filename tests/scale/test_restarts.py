@@ -1,0 +1,57 @@
+"""kill -9 of Pushpin under a thousand readers: all live again within ten seconds, and exact."""
+
+import random
+import time
+
+import pytest
+
+from tests.scale.books import Books
+from tests.scale.conftest import READERS
+from tests.service import Service
+from tests.swarm import Swarm, SwarmReader
+
+pytestmark = pytest.mark.timeout(120)
+ROOMS = 40
+
+
+def sets_of_rooms(room: str, kind: str) -> list[list[str]]:
+    """Which rooms each reader follows."""
+    if kind == "one room":
+        return [[f"{room}.0"]] * READERS
+    draw = random.Random(7)
+    rooms = [f"{room}.{number}" for number in range(ROOMS)]
+    sets: dict[tuple[str, ...], None] = {}
+    while len(sets) < READERS * 9 // 10:  # each another three of the forty
+        sets[tuple(sorted(draw.sample(rooms, 3)))] = None
+    return [list(some) for some in sets] + [[draw.choice(rooms)] for _ in range(READERS - len(sets))]
+
+
+@pytest.mark.parametrize("kind", ["one room", "different sets"])
+def test_kill_9_of_pushpin_has_all_live_within_ten_seconds_and_exact(
+    service: Service, books: Books, room: str, kind: str
+) -> None:
+    sets = sets_of_rooms(room, kind)
+    rooms = sorted({name for some in sets for name in some})
+    for name in rooms:
+        books.say(name)
+    readers = [SwarmReader(some, documented=number % 5 > 0) for number, some in enumerate(sets)]
+    with Swarm(service.url, readers) as swarm:
+        opened = swarm.wait_live()
+        swarm.wait_exact(books.texts, 10)
+        time.sleep(2)
+        before = swarm.statuses()
+        books.say(rooms[0])
+        killed = time.monotonic()
+        service.kill("pushpin")
+        for name in rooms[:10]:
+            books.say(name)
+        swarm.wait(lambda reader: reader.live and reader.opened[-1] > killed, 30, "open streams after kill -9")
+        live = max(reader.opened[-1] for reader in readers) - killed
+        for name in rooms:
+            books.say(name)
+        swarm.wait_exact(books.texts, 30)
+        answers = swarm.statuses() - before
+        print(f"\n{kind}: {READERS} opened in {opened:.1f} s; after kill -9 all live in {live:.1f} s, {dict(answers)}")
+        assert live <= 10
+        assert answers[502] == 0
+        assert answers[200] >= READERS
