@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from chat import access, eventlog, publish
 from chat.access import Person
-from chat.models import ApiToken, ClaimedEvent, Event, Message, Room, User
+from chat.models import ApiToken, ClaimedEvent, Event, Message, Restore, Room, User
 from chat.names import clean_person_name, has_control_characters, is_room_name, person_key, room_key
 from chat.problems import Problem, room_invalid
 
@@ -97,6 +97,7 @@ def make_room(name: str, *, title: str = "", created_by: Person | None = None) -
     """Make a room unless one of this name exists, deleted ones included; two at once are no problem."""
     owner = created_by if created_by is not None and created_by.is_authenticated else None
     room = Room(name=name, name_key=room_key(name), title=title or name, created_by=owner)
+    room.counter = room.pruned_through = Restore.newest_base()
     Room.objects.bulk_create([room], ignore_conflicts=True)
 
 
@@ -208,7 +209,10 @@ def _log(claim: ClaimedEvent, event_type: str, data: dict[str, Any], now: dateti
     Robust: what is stored is answered as stored, whatever happens to the publish; the relay repeats it.
     """
     event = eventlog.append(claim, event_type, data, now)
-    transaction.on_commit(lambda: publish.event(event, claim.name, claim.rights, room_key(claim.name)), robust=True)
+    key = room_key(claim.name)
+    transaction.on_commit(
+        lambda: publish.event(event, claim.name, claim.rights, key, is_first=claim.is_first), robust=True
+    )
     return event
 
 

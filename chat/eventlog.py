@@ -17,7 +17,7 @@ from django_eventstream.event import Event as LibraryEvent
 from django_eventstream.storage import EventDoesNotExist, StorageBase
 
 from chat.channels import ROOM_PREFIX
-from chat.models import ClaimedEvent, Event, Room
+from chat.models import ClaimedEvent, Event, Restore, Room
 from chat.names import room_key
 
 # Postgres' bigint and SQLite's integer end here; a client may send more digits than that.
@@ -165,7 +165,8 @@ def jump(rights: int = 10**6, rows: int = 10**6) -> int:
     """After a restore of an older backup: nothing handed out before, in the time that is lost, may match by accident.
 
     Raises every room's counter (tokens), the version of its rights (channels of holds), and the next room's row id: a
-    hold of a room that is lost must not carry a new one. Returns the number of rooms.
+    hold of a room that is lost must not carry a new one. Rooms made from now on count from there, too. Returns the
+    number of rooms.
 
     The counters rise by the milliseconds since 1970 (in 2026 some 2^41, and browsers count exactly to 2^53): so also
     the same backup, put back twice, hands out other ids each time.
@@ -173,6 +174,7 @@ def jump(rights: int = 10**6, rows: int = 10**6) -> int:
     by = time.time_ns() // 10**6
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_RAISE_ROW_IDS[connection.vendor], [rows])
+        Restore.objects.create(base=by)
         return Room.objects.update(
             counter=F("counter") + by, pruned_through=F("counter") + by, rights=F("rights") + rights
         )

@@ -69,13 +69,15 @@ class ClaimedEvent:
     archived: bool
     role: str | None
     name_taken: bool
+    is_first: bool = False
     is_new_room: bool = False
 
 
 _MAKE = """
 INSERT INTO chat_room (name, name_key, title, topic, kind, visibility, created_by_id, created, rights, counter,
     pruned_through, last_event_at)
-VALUES (%s, %s, %s, '', 'room', 'open', %s, %s, 1, 1, 0, %s)
+SELECT %s, %s, %s, '', 'room', 'open', %s, %s, 1, base + 1, base, %s
+FROM (SELECT COALESCE(MAX(base), 0) AS base FROM chat_restore) AS restored WHERE true
 ON CONFLICT (name_key) DO UPDATE SET counter = chat_room.counter + 1, last_event_at = excluded.last_event_at
 WHERE chat_room.deleted_at IS NULL
 """
@@ -84,7 +86,7 @@ UPDATE chat_room SET counter = counter + 1, last_event_at = %s
 WHERE name_key = %s AND deleted_at IS NULL
 """
 _RETURNING = """
-RETURNING id, name, visibility, rights, counter, archived_at, created,
+RETURNING id, name, visibility, rights, counter, pruned_through, archived_at, created,
     (SELECT role FROM chat_membership WHERE room_id = chat_room.id AND user_id = %s),
     EXISTS (SELECT 1 FROM chat_user WHERE name_key = %s)
 """
@@ -136,11 +138,12 @@ class RoomQuerySet(models.QuerySet["Room"]):
             row = cursor.fetchone()
         if row is None:
             return None
-        room_id, name, visibility, rights, eid, archived_at, created, role, name_taken = row
+        room_id, name, visibility, rights, eid, pruned_through, archived_at, created, role, name_taken = row
+        is_first = eid == pruned_through + 1
         # As texts: SQLite takes a text and gives a datetime back.
-        is_new = eid == 1 and str(created) == str(stamp)
+        is_new = is_first and str(created) == str(stamp)
         archived = archived_at is not None
-        return ClaimedEvent(room_id, name, visibility, rights, eid, archived, role, bool(name_taken), is_new)
+        return ClaimedEvent(room_id, name, visibility, rights, eid, archived, role, bool(name_taken), is_first, is_new)
 
 
 class Room(models.Model):
@@ -190,6 +193,21 @@ class Room(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+class Restore(models.Model):
+    """That a backup was put back. Rooms made since then count from `base`: a lost room may have had the same name."""
+
+    base = models.BigIntegerField()
+    created = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"restore of {self.created:%Y-%m-%d %H:%M}"
+
+    @classmethod
+    def newest_base(cls) -> int:
+        """Where a room that is made now begins to count."""
+        return int(cls.objects.aggregate(base=models.Max("base"))["base"] or 0)
 
 
 class Membership(models.Model):

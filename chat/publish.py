@@ -41,8 +41,11 @@ def encode_item(channel: str, formats: Iterable[Format], eid: int | None = None)
     return json.dumps({"channel": channel, **exported}, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def event_items(event: Event, name: str, rights: int, key: str) -> list[bytes]:
-    """The items that publish `event` of the room `name`, one for each kind of hold. Its data was encoded once."""
+def event_items(event: Event, name: str, rights: int, key: str, *, is_first: bool = False) -> list[bytes]:
+    """The items that publish `event` of the room `name`, one for each kind of hold. Its data was encoded once.
+
+    The first event of a room also wakes who waits for the room to be made: they ask again, and find it.
+    """
     own = token(name, event.eid)
     single = sse_encode_event(event.type, event.data, event_id=own)
     several = sse_encode_event(event.type, event.data, event_id=f"{own},%I")
@@ -57,15 +60,14 @@ def event_items(event: Event, name: str, rights: int, key: str) -> list[bytes]:
         encode_item(str(RoomChannel(family, event.room_id, rights)), of_family, event.eid)
         for family, of_family in formats.items()
     ]
-    if event.eid == 1:
-        # Readers who wait for the room to be made ask again, and find it.
+    if is_first:
         items.append(encode_item(channels.waiting(key), [*_ask_again(), _newest_frame(name, event.eid)]))
     return items
 
 
-def event(event: Event, name: str, rights: int, key: str) -> None:
+def event(event: Event, name: str, rights: int, key: str, *, is_first: bool = False) -> None:
     """Publish an event that was just committed."""
-    send(event_items(event, name, rights, key))
+    send(event_items(event, name, rights, key, is_first=is_first))
 
 
 def newest_items(room: Room, eid: int) -> list[bytes]:

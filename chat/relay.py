@@ -61,7 +61,9 @@ class Relay:
         for event in Event.objects.filter(pk__in=unseen).select_related("room").order_by("room_id", "eid"):
             room = event.room
             self._notices[room.pk] = Notice(event.eid, [event.created + pause for pause in NOTICE_AFTER])
-            if not self._proxy.deliver(publish.event_items(event, room.name, room.rights, room.name_key)):
+            is_first = event.eid == room.pruned_through + 1
+            items = publish.event_items(event, room.name, room.rights, room.name_key, is_first=is_first)
+            if not self._proxy.deliver(items):
                 return repeated
             self._done[event.pk] = event.created
             repeated += 1

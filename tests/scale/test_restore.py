@@ -101,7 +101,6 @@ def test_after_a_restore_every_reader_starts_anew(service: Service, room: str, t
     come_later(service, tokens)
 
 
-@pytest.mark.xfail(strict=True, reason="a room that is made anew after a restore numbers its events from 1 again")
 def test_a_token_of_a_room_that_the_backup_does_not_have_gets_a_reset_later_too(service: Service, room: str) -> None:
     backup = Backup(service)
     backup.take()

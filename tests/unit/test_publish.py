@@ -22,7 +22,7 @@ ITEMS = [b'{"channel":"r1.1"}', b'{"channel":"m1.1"}']
 
 def items_of(eid: int, data: str = '{"text":"hi"}') -> list[dict[str, Any]]:
     event = Event(room_id=7, eid=eid, type="message", data=data, created=timezone.now())
-    return [json.loads(item) for item in publish.event_items(event, "Den", 3, "den")]
+    return [json.loads(item) for item in publish.event_items(event, "Den", 3, "den", is_first=eid == 1)]
 
 
 class TestItems:

@@ -54,7 +54,7 @@ def test_an_event_is_repeated_after_two_seconds_and_not_twice(proxy: RecordingPr
 def test_the_repeat_is_what_the_request_published(proxy: RecordingProxy, post: Any) -> None:
     post("den", 0)
     event = Event.objects.select_related("room").get()
-    publish.event(event, event.room.name, event.room.rights, event.room.name_key)
+    publish.event(event, event.room.name, event.room.rights, event.room.name_key, is_first=True)
     Relay(proxy, START).step(at(2))
     assert proxy.delivered[0] == proxy.sends[0]
 
