@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from django.contrib.auth.models import AnonymousUser
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 from gripcontrol import websocket_control_message
@@ -43,10 +44,14 @@ def answer(request: HttpRequest, names: Callable[[], list[str]]) -> HttpResponse
     socket = Socket(request)
     try:
         access.check_origin(request)
+        socket.reader = access.reader_of(request)
         if socket.is_opening:
             socket.open(names())
     except Problem as problem:
-        return problem_response(problem)
+        if socket.is_opening:
+            return problem_response(problem)
+        socket.end(problem)  # the token was withdrawn meanwhile
+        return HttpResponse()
     socket.answer_frames()
     return HttpResponse()
 
@@ -58,14 +63,14 @@ class Socket:
         self._request = request
         self._context = request.wscontext  # type: ignore[attr-defined]
         self.is_opening: bool = self._context.is_opening()
-        self._reader = access.reader_of(request)
+        self.reader: access.Person = AnonymousUser()
         self._joined: dict[str, RoomChannel | None] = _parse_joined(self._context.meta.get(JOINED, ""))
 
     def open(self, names: list[str]) -> None:
         """Accept the socket and join the rooms of its address. Raises Problem."""
         rooms = feeds.of_request(self._request, names, feeds.token_text(self._request)) if names else []
         self._context.accept()
-        self._context.meta[USER] = str(self._reader.pk or "")
+        self._context.meta[USER] = str(self.reader.pk or "")
         keep_alive = {"message-type": "text", "content": '{"type":"keep-alive"}', "timeout": KEEP_ALIVE_SECONDS}
         self._context.send_control(websocket_control_message("keep-alive", keep_alive))
         self._context.subscribe(channels.ALL)
@@ -78,20 +83,27 @@ class Socket:
     def answer_frames(self) -> None:
         """Carry out the commands of the request, in order."""
         context = self._context
-        if not self.is_opening and context.meta.get(USER, "") not in ("", str(self._reader.pk)):
-            self._fail(None, Problem("USER_HAS_TO_LOGIN", "You are not signed in any more."))
-            context.close(CLOSE_SIGNED_OUT)
+        if not self.is_opening and context.meta.get(USER, "") not in ("", str(self.reader.pk)):
+            self.end(Problem("USER_HAS_TO_LOGIN", "You are not signed in any more."))
             return
         while context.can_recv():
             try:
                 frame = context.recv()
             except OSError:  # the client is gone without a word
                 return
+            except UnicodeDecodeError:
+                self._fail(None, Problem("FRAME_INVALID", "Frames are text: JSON in UTF-8."))
+                continue
             if frame is None:
                 context.close(context.close_code or 1000)
                 return
             self._answer_frame(frame)
         self._remember()
+
+    def end(self, problem: Problem) -> None:
+        """Close the socket of somebody who is not who opened it any more, and say why."""
+        self._fail(None, problem)
+        self._context.close(CLOSE_SIGNED_OUT)
 
     def _answer_frame(self, frame: str | bytes) -> None:
         command_id = None

@@ -33,12 +33,14 @@ def person(chromium: Browser, service: Service) -> Iterator[Callable[..., Page]]
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
-    def enter(name: str, room: str, **options: object) -> Page:
+    def enter(name: str, room: str, before: Callable[[Page], object] | None = None, **options: object) -> Page:
         context = chromium.new_context(**options)  # type: ignore[arg-type]
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda said: complaints.append(said.text) if "Content Security" in said.text else None)
+        if before is not None:
+            before(page)
         page.goto(f"{service.url}/{room}")
         page.get_by_label("Your name").fill(name)
         page.get_by_role("button").first.click()

@@ -1,11 +1,11 @@
-"""The page on each transport, and what it does where a network lets streams not through."""
+"""The page on each transport, and what it does where a network doesn't let streams through."""
 
 from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.test_chat import say, shows
+from tests.browser.test_chat import say, shows, stored
 from tests.readers import TRANSPORTS
 from tests.service import Service, wait_until
 
@@ -13,48 +13,134 @@ pytestmark = pytest.mark.timeout(120)
 Enter = Callable[..., Page]
 
 
-def other(transport: str) -> str:
-    """Another transport than this."""
-    return TRANSPORTS[TRANSPORTS.index(transport) - 1]
-
-
-def online(page: Page) -> None:
+def is_online(page: Page) -> None:
     """Wait until the page follows its room."""
-    expect(page.get_by_role("status")).to_have_text("Connected", timeout=20_000)
+    expect(page.locator("[data-status]:is([data-state=online], [data-state=back])")).to_be_visible(timeout=20_000)
 
 
 def asked(page: Page) -> list[str]:
     """The transports by which the page asks for events from now on, as they are used."""
     used: list[str] = []
-    page.on("websocket", lambda socket: used.append("websocket"))
 
     def note(url: str, kind: str) -> None:
         if "/events/" in url:
             used.append("sse" if kind == "eventsource" else "long-poll")
 
+    page.on("websocket", lambda socket: used.append("websocket"))
     page.on("request", lambda request: note(request.url, request.resource_type))
     return used
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
-def test_pages_on_different_transports_see_the_same_and_survive_pushpin(
-    person: Enter, service: Service, room: str, transport: str
-) -> None:
+def wait_for(page: Page, used: list[str], transport: str, times: int = 1) -> None:
+    """Wait until the page has asked by a transport so many times. Playwright hears of it only while it works itself."""
+
+    def has_asked() -> bool:
+        page.wait_for_timeout(50)
+        return used.count(transport) >= times
+
+    wait_until(has_asked, 30, transport)
+
+
+def look(page: Page) -> None:
+    """Come back to the page: it reconnects at once instead of waiting for its next attempt."""
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+
+def test_people_on_all_transports_see_the_same_and_survive_pushpin(person: Enter, service: Service, room: str) -> None:
     service.say(room, "before", "zoe")
-    ann, bob = person("ann", f"{room}?transport={transport}"), person("bob", f"{room}?transport={other(transport)}")
-    used = asked(ann)
-    online(ann)
-    online(bob)
-    for number in range(10):
-        say(ann if number % 2 else bob, f"number {number}")
-    wait_until(lambda: len(service.get(f"/rooms/{room}/messages/").json()["messages"]) == 11, 20)
-    said = [m["text"] for m in reversed(service.get(f"/rooms/{room}/messages/").json()["messages"])]
-    shows(ann, *said)
-    shows(bob, *said)
+    people = [person(transport, f"{room}?transport={transport}") for transport in TRANSPORTS]
+    used = [asked(page) for page in people]
+    for page in people:
+        is_online(page)
+    for number in range(9):
+        say(people[number % 3], f"number {number}")
+    wait_until(lambda: len(stored(service, room)) == 10, 20)
+    said = [*reversed(stored(service, room))]
+    for page in people:
+        shows(page, *said)
     service.kill("pushpin")
     service.wait_ready()
     service.say(room, "after", "zoe")
-    shows(ann, *said, "after")
-    shows(bob, *said, "after")
-    assert set(used) == {transport}
-    assert f"transport={transport}" in ann.url
+    for page in people:
+        shows(page, *said, "after")
+        is_online(page)
+    service.say(room, "live", "zoe")
+    for page in people:
+        shows(page, *said, "after", "live")
+    assert [set(ways) for ways in used] == [{transport} for transport in TRANSPORTS]
+
+
+@pytest.mark.parametrize("how", ["aborted", "stalled"])
+def test_where_streams_are_blocked_the_page_falls_back_and_remembers_it(
+    person: Enter, service: Service, room: str, how: str
+) -> None:
+    stalled: list[Route] = []
+
+    def block(route: Route) -> None:
+        if route.request.resource_type != "eventsource":
+            route.fallback()
+        elif how == "aborted":
+            route.abort()
+        else:
+            stalled.append(route)  # never answered, as by a proxy that waits for the end
+
+    ann = person("ann", room, before=lambda page: page.route("**/events/**", block))
+    is_online(ann)
+    used = asked(ann)
+    service.say(room, "one", "bob")
+    say(ann, "two")
+    shows(ann, "one", "two")
+    ann.reload()
+    is_online(ann)
+    service.say(room, "three", "bob")
+    shows(ann, "one", "two", "three")
+    assert set(used) == {"long-poll"}
+    ann.unroute_all(behavior="ignoreErrors")
+    ann.evaluate("dispatchEvent(new Event('online'))")  # another network, which lets streams through
+    wait_for(ann, used, "sse")
+    is_online(ann)
+
+
+def test_a_service_that_is_away_is_no_reason_to_fall_back(person: Enter, service: Service, room: str) -> None:
+    ann = person("ann", room)
+    is_online(ann)
+    used = asked(ann)
+    service.stop("gunicorn")
+    try:
+        service.kill("pushpin")
+        for times in (1, 2, 3):
+            wait_for(ann, used, "sse", times)
+            ann.wait_for_timeout(300)
+            look(ann)
+    finally:
+        service.start("gunicorn")
+    service.wait_ready()
+    used.clear()
+    look(ann)
+    is_online(ann)
+    service.say(room, "one", "bob")
+    shows(ann, "one")
+    assert used.count("sse") >= 1
+    assert ann.evaluate("sessionStorage.getItem('corkboard transport')") is None
+
+
+def test_an_unknown_transport_is_said_and_a_known_one_is_kept(person: Enter, service: Service, room: str) -> None:
+    for page in (f"/{room}?transport=pigeon", f"/{room}?user=ann&transport=pigeon"):
+        answer = service.get(page, {"Accept": "text/html"})
+        assert (answer.status, b"transport is sse, long-poll or websocket" in answer.body) == (400, True)
+    ann = person("ann", f"{room}?transport=websocket")
+    expect(ann).to_have_url(f"{service.url}/{room}?user=ann&transport=websocket")
+    assert "?transport=websocket" in str(ann.get_by_role("link", name="Change").get_attribute("href"))
+
+
+def test_who_may_not_read_any_more_is_told_so_on_every_transport(person: Enter, service: Service, room: str) -> None:
+    service.say(room, "one", "bob")
+    people = [person("ann", f"{room}?transport={transport}") for transport in TRANSPORTS]
+    for page in people:
+        is_online(page)
+    service.shell(f"from chat.models import Room; Room.objects.filter(name='{room}').update(visibility='private')")
+    service.kill("pushpin")
+    service.wait_ready()
+    for page in people:
+        look(page)
+        expect(page.get_by_role("status")).to_contain_text("no room of this name", timeout=20_000)

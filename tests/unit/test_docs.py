@@ -73,3 +73,10 @@ def test_links_to_files_and_headings_lead_somewhere(page: str) -> None:
 def _headings(path: Path) -> set[str]:
     titles = re.findall(r"^#+ (.+)$", path.read_text(), re.M)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("example", sorted(path.name for path in ROOT.glob("docs/examples/*.py")))
+def test_the_python_examples_are_in_the_documentation_as_they_stand(example: str) -> None:
+    text = (ROOT / "docs" / "examples" / example).read_text()
+    assert f"`{example}`" in (ROOT / "docs" / "protocol.md").read_text()
+    assert f"```python\n{text}```\n" in (ROOT / "docs" / "protocol.md").read_text()

@@ -10,7 +10,7 @@ from gripcontrol import WebSocketEvent, decode_websocket_events, encode_websocke
 from pytest_django import DjangoAssertNumQueries
 
 from chat import actions
-from chat.models import Message, Room, User
+from chat.models import ApiToken, Message, Room, User
 from chat.stream import websocket
 from tests.unit.conftest import OWN_PAGE, sign_in
 from tests.unit.test_stream import log
@@ -348,3 +348,22 @@ def test_a_frame_takes_no_more_statements_than_a_request(
         socket.send(sync("room-den:1"))
     with django_assert_num_queries(5):
         socket.send({"command": "send", "id": "p", "room": "den", "from": "ann", "text": "hi"})
+
+
+class TestBearer:
+    def test_a_bad_token_is_refused_at_the_opening(self, reader: Client) -> None:
+        socket = Socket(reader, "/events/", Authorization="Bearer bad")
+        assert (socket.opened.status_code, socket.opened.json()["code"]) == (401, "USER_HAS_TO_LOGIN")
+
+    def test_a_token_that_is_withdrawn_ends_the_socket(self, reader: Client, people: dict[str, User]) -> None:
+        socket = Socket(reader, "/events/", Authorization=f"Bearer {actions.make_token(people['bob'])}")
+        socket.read(socket.opened)
+        ApiToken.objects.all().delete()
+        [error] = socket.send(join("den"))
+        assert (error["code"], socket.closed) == ("USER_HAS_TO_LOGIN", 4401)
+
+
+def test_a_frame_that_is_no_utf8_is_an_error_and_the_socket_lives(socket: Socket) -> None:
+    frames = [WebSocketEvent("TEXT", b"\xff\xfe"), WebSocketEvent("TEXT", json.dumps(join("den")))]
+    error, reply = socket.read(socket.request(frames))
+    assert (error["code"], reply["type"]) == ("FRAME_INVALID", "reply")

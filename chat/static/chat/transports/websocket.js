@@ -5,6 +5,8 @@ import { pass, problemOf } from "./sink.js";
 
 /** Between two looks whether something was missed, in ms. */
 const LOOK_MS = [20_000, 30_000];
+/** So many looks without an answer mean that frames get lost; a restart of the service takes less. */
+const LATE = 2;
 /** Between a sync that the service could not answer and the next, in ms. */
 const AGAIN_MS = [1000, 3000];
 const REASON_MS = 3000;
@@ -23,6 +25,7 @@ export function connect({ url, bearer, positions }, sink) {
   let count = 0;
   let pending = "";
   let again = false;
+  let late = 0;
   let timer = 0;
   let opened = false;
   let closed = false;
@@ -38,8 +41,9 @@ export function connect({ url, bearer, positions }, sink) {
   function look(range) {
     clearTimeout(timer);
     timer = setTimeout(() => {
+      if (pending && ++late >= LATE) return sink.ended();
       sync();
-      look(LOOK_MS);
+      return look(LOOK_MS);
     }, between(...range));
   }
 
@@ -47,6 +51,7 @@ export function connect({ url, bearer, positions }, sink) {
     sink.heard();
     if (frame.to !== pending) return;
     pending = "";
+    late = 0;
     if (frame.more || again) sync();
   }
 
