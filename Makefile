@@ -13,13 +13,14 @@ run: venv  ## set everything up and serve at http://localhost:7999/ (or PORT); C
 	@exec $(VENV) -m server.run
 
 test: packages lint  ## set everything up, lint, and run all tests (a fault run of 90 s among them)
-	$(VENV) -m pytest tests/unit tests/integration tests/browser tests/scale tests/chaos
+	$(VENV) -m pytest tests/scale tests/chaos
+	$(VENV) -m pytest -n 3 tests/unit tests/integration tests/browser
 
 test-unit: venv-dev  ## the tests that need no network, in seconds
 	$(VENV) -m pytest tests/unit
 
 test-integration: packages venv-dev  ## the tests on a real Pushpin, gunicorn, SQLite and PostgreSQL
-	$(VENV) -m pytest tests/integration
+	$(VENV) -m pytest -n 3 tests/integration
 
 test-scale: packages venv-dev  ## the tests with a thousand readers; SCALE_LONG=1 adds what takes minutes
 	$(VENV) -m pytest tests/scale

@@ -12,7 +12,7 @@ from types import FrameType
 
 from benchmarks.bench import Bench, Options
 from benchmarks.results import Results
-from benchmarks.rows import fanout, growth, idle, loss, memory, paced, posting, restart, resume, statements
+from benchmarks.rows import fanout, growth, idle, loss, memory, paced, posting, restart, resume, statements, transports
 from benchmarks.table import render
 from tests.service import ROOT
 
@@ -22,6 +22,7 @@ ROWS: dict[str, Callable[[Bench], None]] = {
     "resume": resume.measure,
     "fanout": fanout.measure,
     "paced": paced.measure,
+    "transports": transports.measure,
     "memory": memory.measure,
     "loss": loss.measure,
     "statements": statements.measure,

@@ -31,6 +31,7 @@ class Reader:
         self.socket: socket.socket | None = None
         self.sent = False
         self.ready = False
+        self.asked = False
         self.head = bytearray()
         self.tail = b""
         self.deliveries = 0
@@ -56,14 +57,29 @@ class Readers:
         self.address = ("127.0.0.1", 0)
         self.marker = b""
         self.wanted = 0
+        self.then = b""
+        self.held = False
 
     # -- commands ------------------------------------------------------------
 
     def open(
-        self, port: int, request: str, number: int, marker: str = "", wanted: int = 0, at_once: int = 64
+        self,
+        port: int,
+        request: str,
+        number: int,
+        marker: str = "",
+        wanted: int = 0,
+        at_once: int = 64,
+        then: str = "",
+        held: bool = False,
     ) -> dict[str, Any]:
-        """Open `number` streams, `at_once` in flight (0: all); ready when `marker` or `wanted` messages have come."""
+        """Open `number` streams, `at_once` in flight (0: all); ready when `marker` or `wanted` messages have come.
+
+        `then` (bytes as characters) is sent when `marker` has come. A long-poll that is `held` has no answer yet, and
+        is ready when it was sent.
+        """
         self.close()
+        self.then, self.held = then.encode("latin-1"), held
         self.address, self.marker, self.wanted = ("127.0.0.1", port), marker.encode(), wanted
         self.refused.clear()
         self.closed = 0
@@ -155,7 +171,7 @@ class Readers:
                 self._connect(reader)
 
     def _connect(self, reader: Reader) -> None:
-        reader.ready = reader.sent = False
+        reader.ready = reader.sent = reader.asked = False
         reader.head, reader.tail = bytearray(), b""
         reader.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         reader.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -189,6 +205,9 @@ class Readers:
                 self._again(reader, "closed")
                 return
             reader.sent = True
+            if self.held:
+                reader.ready = True
+                self.ready += 1
             self.poll.modify(reader.socket.fileno(), select.EPOLLIN)
         if not events & ~select.EPOLLOUT:
             return
@@ -213,7 +232,11 @@ class Readers:
         status = bytes(head[9:12]).decode()
         if status not in ("200", "101"):
             self._again(reader, status)
-        elif body.count(END) >= self.wanted if self.wanted else self.marker in body:
+            return
+        if self.then and not reader.asked and self.marker in body and reader.socket is not None:
+            reader.asked = True
+            reader.socket.send(self.then)
+        if body.count(END) >= self.wanted if self.wanted else self.marker in body:
             reader.ready = True
             self.ready += 1
             reader.head = bytearray()

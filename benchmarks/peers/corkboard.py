@@ -4,6 +4,7 @@ import json
 from typing import Self
 
 from benchmarks.load import mark
+from benchmarks.peers.multichat.peer import UPGRADE
 from benchmarks.peers.peer import Peer
 from tests.service import Service
 
@@ -46,6 +47,17 @@ class Corkboard(Peer):
     def stream_path(self, room: str) -> str:
         """The stream of one room."""
         return f"/rooms/{room}/events/"
+
+    def poll_request(self, room: str, token: str) -> str:
+        """The long-poll that follows a room from a position."""
+        return (
+            f"GET {self.stream_path(room)} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: application/json\r\n"
+            f"Last-Event-ID: {token}\r\n\r\n"
+        )
+
+    def socket_request(self, room: str, token: str) -> str:
+        """The upgrade of a socket that follows a room from a position."""
+        return UPGRADE.format(path=f"{self.stream_path(room)}?lastEventId={token}")
 
     def items(self, room: str, number: int, rate: float) -> list[list[str]]:
         """Store events and return the items that publish them."""

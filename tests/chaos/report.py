@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterator, Sequence
 from tests.chaos import verdict
 from tests.chaos.kinds import KINDS
 from tests.chaos.plan import Options, Plan
+from tests.chaos.readers import TRANSPORTS
 from tests.chaos.run import Outcome
-from tests.chaos.verdict import Healing
+from tests.chaos.verdict import Delivery, Healing
 
 # Seconds after a fault; other faults may follow meanwhile.
 POSTS_BOUND = 15.0
 STREAMS_BOUND = 30.0
+POLLS_BOUND = 45.0  # a long-poll that was lost is given up 10 s later than a stream, and is not answered for 5 s more
 EVENTS_BOUND = 45.0
+SLOW_SECONDS, SHOWN = 5.0, 8  # which deliveries are named, and how many at most
 
 
 def header(plan: Plan) -> Iterator[str]:
@@ -36,12 +39,12 @@ def again(options: Options) -> str:
 
 def write(outcome: Outcome, say: Callable[[str], None]) -> bool:
     """Say everything; whether the run passed."""
-    late = verdict.delays(outcome.records, outcome.ledger)
+    delivered = verdict.deliveries(outcome.records, outcome.ledger)
     problems = [*outcome.problems, *verdict.check_database(outcome.database, outcome.ledger)]
-    problems += list(_healing(outcome, late, say))
+    problems += list(_healing(outcome, delivered, say))
     problems += _never_done(outcome)
     say("")
-    for line in _summary(outcome, late):
+    for line in _summary(outcome, delivered):
         say(line)
     say("")
     differing = _verdicts(outcome, problems, say)
@@ -55,19 +58,21 @@ def write(outcome: Outcome, say: Callable[[str], None]) -> bool:
     return passed
 
 
-def _healing(outcome: Outcome, late: Sequence[tuple[float, float]], say: Callable[[str], None]) -> Iterator[str]:
+def _healing(outcome: Outcome, delivered: Sequence[Delivery], say: Callable[[str], None]) -> Iterator[str]:
     """The table of faults and their repair; yields what took too long."""
     say("")
-    say("Until it worked again, in seconds: a new post is answered; all prompt readers whose stream ended have one;")
-    say(f"the last event is there that took longer than {verdict.LATE_SECONDS:.0f} s.")
-    say(f"{'at':>8}  {'posts':>6} {'streams':>8} {'ended':>6} {'events':>7}  fault")
+    late, late_poll = verdict.LATE_SECONDS, verdict.LATE_POLL_SECONDS
+    say("Until it worked again, in seconds: a new post is answered; all prompt readers whose stream or socket ended")
+    say("have one; those whose long-poll failed are answered;")
+    say(f"the last event is there that took longer than {late:.0f} s (by long-polling {late_poll:.0f} s).")
+    say(f"{'at':>8}  {'posts':>6} {'streams':>8} {'polls':>6} {'ended':>6} {'events':>7}  fault")
     moments = [done.at for done in outcome.faults] + [outcome.ended]
     longest: dict[str, tuple[float, str]] = {}
     for number, done in enumerate(outcome.faults):
-        healing = verdict.heal(done.at, moments[number + 1], outcome.records, outcome.ledger, late)
+        healing = verdict.heal(done.at, moments[number + 1], outcome.records, outcome.ledger, delivered)
         say(
             f"{done.at - outcome.zero:8.1f}  {_seconds(healing.posts):>6} {_seconds(healing.streams):>8}"
-            f" {healing.ended:>6} {_seconds(healing.events):>7}  {done.fault.kind}"
+            f" {_seconds(healing.polls):>6} {healing.ended:>6} {_seconds(healing.events):>7}  {done.fault.kind}"
         )
         fault = f"{done.fault.kind} at {done.at - outcome.zero:.1f} s"
         for what, seconds, bound in _repairs(healing):
@@ -82,6 +87,7 @@ def _repairs(healing: Healing) -> Iterator[tuple[str, float, float]]:
     for what, seconds, bound in (
         ("posts", healing.posts, POSTS_BOUND),
         ("streams", healing.streams, STREAMS_BOUND),
+        ("long-polls", healing.polls, POLLS_BOUND),
         ("events", healing.events, EVENTS_BOUND),
     ):
         if seconds is not None:
@@ -93,7 +99,7 @@ def _never_done(outcome: Outcome) -> list[str]:
     return [f"{kind}: planned and never done" for kind in {fault.kind for fault in outcome.plan.faults} - done]
 
 
-def _summary(outcome: Outcome, late: Sequence[tuple[float, float]]) -> Iterator[str]:
+def _summary(outcome: Outcome, delivered: Sequence[Delivery]) -> Iterator[str]:
     ledger, records = outcome.ledger, outcome.records
     rooms = {post.room for post in ledger.accepted}
     yield f"Readers     {len(records)}, and {len(records) // 10} that never read"
@@ -105,10 +111,21 @@ def _summary(outcome: Outcome, late: Sequence[tuple[float, float]]) -> Iterator[
     yield from _list("Clients", sum((record.counts for record in records), Counter()))
     duplicates = sum(record.duplicates for record in records)
     yield f"Repairs     {outcome.recoveries} recovery requests of Pushpin, {duplicates} duplicates on the wire"
-    delays = sorted(delay for _, delay in late)
-    if delays:
-        points = ", ".join(f"{name} {delays[int(part * (len(delays) - 1))]:.3f} s" for name, part in _POINTS)
-        yield f"Delivery    after the poster's answer, to prompt readers, {len(delays)} deliveries: {points}"
+    yield "Delivery    after the poster's answer, to prompt readers"
+    for transport in TRANSPORTS:
+        delays = sorted(one.seconds for one in delivered if one.transport == transport)
+        if delays:
+            points = ", ".join(f"{name} {delays[int(part * (len(delays) - 1))]:.3f} s" for name, part in _POINTS)
+            yield f"            {transport}: {points}, of {len(delays)}"
+    yield "Slowest"
+    for one in _slowest(delivered):
+        yield f"{one.seconds:10.1f} s after {one.at - outcome.zero:.1f} s: {one.what}"
+
+
+def _slowest(delivered: Sequence[Delivery]) -> list[Delivery]:
+    """The deliveries that took longest, one for each event."""
+    slowest = {one.at: one for one in sorted(delivered, key=lambda one: one.seconds) if one.seconds > SLOW_SECONDS}
+    return sorted(slowest.values(), key=lambda one: -one.seconds)[:SHOWN]
 
 
 _POINTS = (("p50", 0.5), ("p99", 0.99), ("longest", 1.0))

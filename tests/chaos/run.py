@@ -7,12 +7,14 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.chaos import verdict
+from tests.chaos import readers, verdict
 from tests.chaos.faults import inflict
 from tests.chaos.kinds import PLAIN_SECONDS
 from tests.chaos.parts import Parts
 from tests.chaos.plan import Fault, Plan
-from tests.chaos.readers import TRANSPORTS, Record, never_read
+from tests.chaos.readers.idle import never_read
+from tests.chaos.readers.record import Record
+from tests.chaos.socket_writer import SocketWriter
 from tests.chaos.writers import LAST_SECONDS, Ledger, Writer
 
 AGAIN_SECONDS = 8.0  # a fault that finds nobody to harm waits so long for the supervisor
@@ -61,9 +63,9 @@ class Run:
         outcome, options = self._outcome, self._plan.options
         outcome.zero = time.monotonic()
         began = _cpu_seconds()
-        readers = [TRANSPORTS[spec.kind.transport](self._parts.url, spec, options.seed) for spec in self._plan.readers]
-        outcome.records = [reader.record for reader in readers]
-        work: list[Coroutine[Any, Any, None]] = [reader.run(outcome.zero) for reader in readers]
+        clients = [readers.make(self._parts.url, spec, options.seed) for spec in self._plan.readers]
+        outcome.records = [client.record for client in clients]
+        work: list[Coroutine[Any, Any, None]] = [client.run(outcome.zero) for client in clients]
         work += [self._parts.supervise()]
         work += [never_read("127.0.0.1", self._parts.port, self._plan.rooms) for _ in range(options.readers // 10)]
         tasks = [asyncio.create_task(coroutine) for coroutine in work]
@@ -87,7 +89,10 @@ class Run:
     async def _write_under_faults(self) -> None:
         outcome, options = self._outcome, self._plan.options
         stop = asyncio.Event()
-        writers = [Writer(self._parts.url, number, self._plan, outcome.ledger) for number in range(options.writers)]
+        writers = [
+            (SocketWriter if number % 3 == 2 else Writer)(self._parts.url, number, self._plan, outcome.ledger)
+            for number in range(options.writers)
+        ]
         tasks = [asyncio.create_task(writer.run(stop)) for writer in writers]
         for fault in self._plan.faults:
             await self._sleep_until(fault.at)

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from tests.chaos import plan, verdict
+from tests.chaos.kinds import CHANGING, KINDS
 from tests.chaos.plan import Options, ReaderSpec
-from tests.chaos.readers import Got, Record
+from tests.chaos.readers.record import Got, Record
 from tests.chaos.writers import Accepted, Ledger
 
 TEXTS = {1: "one", 2: "two", 3: "three"}
@@ -15,7 +16,7 @@ LOG = {"a": TEXTS}
 
 
 def record(*got: tuple[int, str], start: int = 0) -> Record:
-    spec = ReaderSpec(0, "documented, one room", ("a",), 0.0, ())
+    spec = ReaderSpec(0, "stream, documented, one room", ("a",), 0.0, ())
     messages = [Got(eid, text, 10.0 + eid) for eid, text in got]
     return Record(spec, start={"a": start}, last={"a": 3}, got={"a": messages}, live=[(0.0, True)])
 
@@ -80,8 +81,8 @@ def test_messages_without_their_events_are_found() -> None:
 def test_healing_is_measured_from_the_fault() -> None:
     reader = record(*TEXTS.items())
     reader.live = [(0.0, True), (1.6, False), (4.0, True)]
-    late = verdict.delays([reader], ledger())
-    healing = verdict.heal(1.5, 2.5, [reader], ledger(), late)
+    delivered = verdict.deliveries([reader], ledger())
+    healing = verdict.heal(1.5, 2.5, [reader], ledger(), delivered)
     assert healing.posts == pytest.approx(0.6)
     assert healing.streams == pytest.approx(2.5)
     assert healing.ended == 1
@@ -104,3 +105,21 @@ def test_a_run_of_ten_minutes_has_every_fault_five_times() -> None:
 def test_sqlite_has_no_postgresql_to_kill() -> None:
     faults = plan.make(Options(seed=1, duration=90, database="sqlite")).faults
     assert {fault.kind for fault in faults} == set(plan.FAULTS) - {"kill -9 of PostgreSQL"}
+
+
+def test_long_polls_heal_apart_from_streams() -> None:
+    poll = record(*TEXTS.items())
+    poll.spec = replace(poll.spec, kind_name="long-poll, one room")
+    poll.live = [(0.0, True), (1.6, False), (9.0, True)]
+    healing = verdict.heal(1.5, 2.5, [poll], ledger(), verdict.deliveries([poll], ledger()))
+    assert healing.streams is None
+    assert healing.polls == pytest.approx(7.5)
+    assert healing.events is None  # 10 s are no more than a wait
+
+
+def test_all_transports_have_a_third_of_the_readers() -> None:
+    shares = {kind.transport: 0 for kind in KINDS.values()}
+    for kind in KINDS.values():
+        shares[kind.transport] += kind.share
+    assert sum(shares.values()) == 60
+    assert min(count for name, count in shares.items() if name != CHANGING) >= 18

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tests.chaos.readers import Record
+from tests.chaos.kinds import POLL_SECONDS
+from tests.chaos.readers.record import Record
 from tests.chaos.writers import Ledger
 
 Log = Mapping[str, Mapping[int, str]]  # room -> event id -> text
@@ -18,12 +19,25 @@ class Healing:
     """How long after a fault things worked again, in seconds; None where nothing was disturbed."""
 
     posts: float | None  # a post that was begun after it was answered 2xx
-    streams: float | None  # the last prompt reader whose stream ended had one again
-    events: float | None  # the last event came that took longer than LATE_SECONDS
-    ended: int  # streams of prompt readers that ended
+    streams: float | None  # the last prompt reader whose stream or socket ended had one again
+    polls: float | None  # the last prompt one whose long-poll failed was answered again
+    events: float | None  # the last event came that was late
+    ended: int  # streams, sockets and long-polls of prompt readers that ended
 
 
-LATE_SECONDS = 5.0  # the relay's bound: what takes longer was not repaired by it
+@dataclass(frozen=True)
+class Delivery:
+    """One event to one prompt reader. `at` is time.monotonic()."""
+
+    at: float  # when the poster had its answer
+    seconds: float  # until the reader had it; 0 when it was faster than the poster
+    transport: str
+    late: bool  # later than a lost publish makes it
+    what: str  # which event, to whom
+
+
+LATE_SECONDS = 5.0  # the bound of what is repaired by the relay, or by a `newest`
+LATE_POLL_SECONDS = POLL_SECONDS + 5.0  # and by the end of a wait
 
 
 def log_of(database: Mapping[str, Any]) -> dict[str, dict[int, str]]:
@@ -97,43 +111,43 @@ def completed_at(record: Record) -> float:
     return max((got[-1].at for got in record.got.values() if got), default=0.0)
 
 
-def delays(records: Sequence[Record], ledger: Ledger) -> list[tuple[float, float]]:
-    """Of each event and each prompt reader: when it was accepted, and how many seconds later it was delivered.
-
-    An event that came before the poster had its answer counts as 0. What was accepted before the reader came is left
-    out.
-    """
+def deliveries(records: Sequence[Record], ledger: Ledger) -> list[Delivery]:
+    """Every event to every prompt reader, but what was accepted before the reader came."""
     accepted = {(post.room, post.eid): post.at for post in ledger.accepted}
     found = []
     for record in records:
         if not record.spec.kind.prompt or not record.live:
             continue
-        came = record.live[0][0]
+        came, kind = record.live[0][0], record.spec.kind
+        bound = LATE_POLL_SECONDS if kind.transport == "long-poll" else LATE_SECONDS
         for room, got in record.got.items():
             for message in got:
                 at = accepted.get((room, message.eid))
                 if at is not None and at >= came:
-                    found.append((at, max(0.0, message.at - at)))
+                    seconds = max(0.0, message.at - at)
+                    what = f"{room} {message.eid} to {record.spec}"
+                    found.append(Delivery(at, seconds, kind.transport, seconds > bound, what))
     return found
 
 
-def heal(
-    at: float, until: float, records: Sequence[Record], ledger: Ledger, late: Sequence[tuple[float, float]]
-) -> Healing:
-    """What a fault at `at` did until the next one at `until` (time.monotonic()). `late` is of delays()."""
+def heal(at: float, until: float, records: Sequence[Record], ledger: Ledger, delivered: Sequence[Delivery]) -> Healing:
+    """What a fault at `at` did until the next one at `until` (time.monotonic()). `delivered` is of deliveries()."""
     answered = min((post.at for post in ledger.accepted if post.began >= at), default=None)
-    back, ended = 0.0, 0
+    back: dict[bool, float] = {}  # of streams and sockets, of long-polls
+    ended = 0
     for record in records:
         if not record.spec.kind.prompt:
             continue
         for moment, live in record.live:
             if not live and at <= moment < until:
                 ended += 1
-                back = max(back, _next_open(record, moment))
-    events = [begun + delay for begun, delay in late if delay > LATE_SECONDS and at <= begun + 1 < until + 1]
+                polls = record.spec.kind.transport == "long-poll"
+                back[polls] = max(back.get(polls, 0.0), _next_open(record, moment))
+    events = [one.at + one.seconds for one in delivered if one.late and at <= one.at + 1 < until + 1]
     return Healing(
         None if answered is None else answered - at,
-        back - at if ended else None,
+        back[False] - at if False in back else None,
+        back[True] - at if True in back else None,
         max(events) - at if events else None,
         ended,
     )

@@ -5,6 +5,7 @@ import random
 import time
 from collections import Counter, deque
 from dataclasses import dataclass, field
+from typing import Self
 
 import httpx
 
@@ -44,7 +45,7 @@ class Ledger:
 
 
 class Writer:
-    """One writer."""
+    """One writer, by REST."""
 
     def __init__(self, base: str, number: int, plan: Plan, ledger: Ledger) -> None:
         self._base = base
@@ -56,16 +57,27 @@ class Writer:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Post until `stop`, and finish the post under way."""
-        limits = httpx.Limits(max_connections=1)
-        async with httpx.AsyncClient(base_url=self._base, timeout=ANSWER_SECONDS, limits=limits) as client:
+        async with self:
             while not stop.is_set():
                 await asyncio.sleep(self._rng.uniform(*PAUSE_SECONDS))
                 room = self._rng.choices(self._rooms, room_weights(self._rooms))[0]
                 text, harm = self._next()
                 if harm == sabotage.ROLL_BACK and self._rng.random() < ROLLED_BACK / (ROLLED_BACK + ROLLED_BACK_FIRST):
-                    await self._post_in_vain(client, room, text)
+                    await self._post_in_vain(room, text)
                 else:
-                    await self._post(client, room, text, harm)
+                    await self._post(room, text, harm)
+
+    async def __aenter__(self) -> Self:
+        limits = httpx.Limits(max_connections=1)
+        self._client = httpx.AsyncClient(base_url=self._base, timeout=ANSWER_SECONDS, limits=limits)
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._client.aclose()
+
+    @property
+    def _key(self) -> str:
+        return f"{self._name}/{self._number}"
 
     def _next(self) -> tuple[str, str]:
         self._number += 1
@@ -79,20 +91,20 @@ class Writer:
             return text, sabotage.ROLL_BACK
         return text, sabotage.SLOW if draw < COMMITTED_LATE else ""
 
-    async def _post_in_vain(self, client: httpx.AsyncClient, room: str, text: str) -> None:
+    async def _post_in_vain(self, room: str, text: str) -> None:
         """A write that is rolled back, and not repeated."""
         self._ledger.rolled_back.add(text)
-        status, _ = await self._attempt(client, room, text, sabotage.ROLL_BACK)
+        status, _ = await self._attempt(room, text, sabotage.ROLL_BACK)
         self._ledger.counts["rolled back for good"] += 1
         if 200 <= status < 300:
             self._ledger.faults.append(f"{text!r} was rolled back and answered {status}")
 
-    async def _post(self, client: httpx.AsyncClient, room: str, text: str, harm: str) -> None:
+    async def _post(self, room: str, text: str, harm: str) -> None:
         """Post until there is an answer; only the first attempt is harmed."""
         first_began, attempts = time.monotonic(), 0
         while True:
             began = time.monotonic()
-            status, eid = await self._attempt(client, room, text, harm)
+            status, eid = await self._attempt(room, text, harm)
             attempts += 1
             if status in (200, 201):
                 break
@@ -106,15 +118,15 @@ class Writer:
             self._ledger.counts["stored without an answer, found again by the key"] += 1
         self._ledger.accepted.append(Accepted(room, eid, text, began, time.monotonic(), first_began, attempts))
 
-    async def _attempt(self, client: httpx.AsyncClient, room: str, text: str, harm: str) -> tuple[int, int]:
+    async def _attempt(self, room: str, text: str, harm: str) -> tuple[int, int]:
         """One request: its status and the message's id; zeros without an answer."""
-        headers = {"Idempotency-Key": f"{self._name}/{self._number}"}
+        headers = {"Idempotency-Key": self._key}
         if harm:
             headers[sabotage.HEADER] = harm
             self._ledger.counts[f"asked to {harm}"] += 1
         body = {"from": self._name, "text": text}
         try:
-            response = await client.post(f"/rooms/{room}/messages/", json=body, headers=headers)
+            response = await self._client.post(f"/rooms/{room}/messages/", json=body, headers=headers)
         except (httpx.HTTPError, OSError):
             return 0, 0
         return response.status_code, response.json()["id"] if response.is_success else 0
