@@ -84,7 +84,11 @@ def test_where_streams_are_blocked_the_page_falls_back_and_remembers_it(
         else:
             stalled.append(route)  # never answered, as by a proxy that waits for the end
 
-    ann = person("ann", room, before=lambda page: page.route("**/events/**", block))
+    def prepare(page: Page) -> None:
+        page.route("**/events/**", block)
+        page.add_init_script("const later = setTimeout; setTimeout = (work, ms) => later(work, ms / 3)")
+
+    ann = person("ann", room, before=prepare)
     is_online(ann)
     used = asked(ann)
     service.say(room, "one", "bob")
