@@ -124,6 +124,14 @@ def test_a_handler_that_fails_loses_nothing(drive: Run, page: Page) -> None:
     assert (out["got"], out["token"]) == (["room-a:5"], "room-a:5,room-b:7")
 
 
+@pytest.mark.parametrize("can_lose", [False, True])
+def test_a_handler_that_stops_the_stream_finds_the_token_of_what_it_was_given(drive: Run, can_lose: bool) -> None:
+    said = "say('room-a:5', 'room-a:4', 'room-a:6')" if can_lose else "say('room-a:4', 'room-a:5')"
+    stopping = "got.push = (id) => { got[got.length] = id; stream.stop() };"
+    out = drive(stopping + said, can_lose=can_lose)
+    assert (out["got"], out["token"]) == (["room-a:4"], "room-a:4,room-b:7")
+
+
 def test_refusals_stop_and_failures_are_tried_again(drive: Run) -> None:
     out = drive("sink.refused({ status: 403, detail: 'Not you.' }); await wait(2500)")
     assert out["states"][-1] == {"state": "stopped", "text": "Not you."}

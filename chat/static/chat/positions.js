@@ -85,21 +85,20 @@ export class Positions {
   /**
    * Takes an event from a transport that can lose some: what lies behind a hole is held back until the hole is filled.
    * @param {{id: string}} event
-   * @returns {object[]} what can be delivered now, in order
+   * @returns {Iterable<object>} what can be delivered now, in order; each counts when it is taken
    */
-  takeInOrder(event) {
+  *takeInOrder(event) {
     const [[channel, position] = []] = this.#read(event.id);
-    if (!channel || position <= this.#newest.get(channel)) return [];
+    if (!channel || position <= this.#newest.get(channel)) return;
     const held = this.#held.get(channel) ?? new Map();
     this.#held.set(channel, held);
     if (held.size < HELD_MAX || position === this.#newest.get(channel) + 1) held.set(position, event);
-    const ready = [];
     for (let next = (this.#newest.get(channel) ?? position - 1) + 1; held.has(next); next += 1) {
-      ready.push(held.get(next));
+      const ready = held.get(next);
       held.delete(next);
       this.#newest.set(channel, next);
+      yield ready;
     }
-    return ready;
   }
 
   /**

@@ -2,7 +2,6 @@ import { backoff, between } from "./backoff.js";
 import { watchNetwork } from "./network.js";
 import { Positions } from "./positions.js";
 import { channelsOf } from "./wire.js";
-
 export { eventsUrl } from "./wire.js";
 
 /** The service says something every 20 s at least: silence for longer than two of these means a dead connection. */
@@ -33,8 +32,7 @@ export class Stream {
    * @param {string} [options.bearer] a token of an account, for pages of other sites
    * @param {(event: {type: string, id: string, data: any}) => void} options.onEvent logged events, and `stream-reset`
    *   with `data.channels`: load their history again
-   * @param {(status: {state: State, until?: number, text?: string}) => void} [options.onStatus] State is "connecting",
-   *   "online", "waiting" (`until`: the next attempt, in ms since the epoch), "offline" or "stopped" (`text`: why)
+   * @param {(status: {state: string, until?: number, text?: string}) => void} [options.onStatus] see docs/javascript.md
    */
   constructor({ url, connect, bearer, onEvent, onStatus = () => {} }) {
     const address = new URL(url, globalThis.location?.href);
@@ -79,7 +77,7 @@ export class Stream {
     const current = {};
     // What a connection says after it was given up is not heard.
     const say = (handle) => (...words) => this.#connection?.of === current && handle(...words);
-    const alive = (handle) => say((...words) => (this.#alive(), handle(...words)));
+    const alive = (handle) => say((...words) => (this.#alive(), say(handle)(...words)));
     const connection = this.#connect(this.#request, {
       heard: alive(() => {}),
       opened: alive((token) => this.#request.positions.learn(token)),
@@ -103,15 +101,16 @@ export class Stream {
 
   #event(event) {
     const { positions } = this.#request;
-    const { sync } = this.#connection;
-    const ready = sync ? positions.takeInOrder(event) : positions.take(event);
-    for (const one of ready) this.#deliver(one);
-    if (sync && positions.hasHole) this.#connection?.sync();
+    const { sync, of } = this.#connection;
+    for (const ready of sync ? positions.takeInOrder(event) : positions.take(event)) {
+      this.#deliver(ready);
+      if (this.#connection?.of !== of) return; // stopped by the handler: the token names what it was given, and no more
+    }
+    if (sync && positions.hasHole) sync();
   }
 
   /** A handler that fails must not lose the events after this one. */
   #deliver(event) {
-    if (!this.#listening) return;
     try {
       this.#onEvent(event);
     } catch (error) {
