@@ -84,6 +84,6 @@ class Postgres:
             self.sql(
                 "postgres",
                 "select coalesce(sum(calls), 0)::bigint from pg_stat_statements s join pg_database d on d.oid = s.dbid"
-                f" where datname = '{database}' and query not like 'SELECT 1 FROM ONLY %'",
+                f" where datname = '{database}' and query not like 'SELECT % FROM ONLY % FOR KEY SHARE OF x'",
             )
         )

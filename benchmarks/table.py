@@ -62,6 +62,7 @@ LINES = (
     Line("resume-ended", "– streams that ended", 0),
     Line("resume-missing", "– not back", 0, NONE),
     Line("fanout-rate", "burst: deliveries a second, published alike", 0, (least(0.95, "raw"),)),
+    Line("fanout-cpu", "– CPU of the proxy for a million deliveries, s", 1),
     Line("fanout-delivered", "– delivered, %", 1, ALL),
     Line("fanout-posted-rate", "posted: deliveries a second", 0),
     Line("fanout-posted-delivered", "– delivered, %", 1, ALL),

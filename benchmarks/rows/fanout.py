@@ -3,6 +3,7 @@
 from benchmarks.bench import Bench
 from benchmarks.load.client import post, publish
 from benchmarks.peers.peer import Peer
+from benchmarks.usage import cpu_seconds
 
 BURST = 500  # messages
 
@@ -21,12 +22,15 @@ def measure(bench: Bench) -> None:
 def _burst(bench: Bench, peer: Peer, port: int, messages: list[list[str]]) -> None:
     expected = len(messages) * bench.options.readers
     bench.swarm.do("start")
+    cpu = cpu_seconds(peer.proxy_pids())
     with bench.metered("fanout", peer) as others:
         publisher = publish(port, messages, 0)
         got = bench.swarm.do("wait", expected=expected, seconds=60, quiet=8)
         published = publisher.result()
         others.append(published["cpu"])
+    cpu = cpu_seconds(peer.proxy_pids()) - cpu
     bench.swarm.do("close")
+    bench.results.add("fanout-cpu", peer.name, cpu / (got["deliveries"] / 1e6))
     bench.results.add("fanout-rate", peer.name, got["deliveries"] / (got["last"] - published["first"]))
     bench.results.add("fanout-delivered", peer.name, got["deliveries"] / expected * 100)
 

@@ -78,7 +78,9 @@ def _rooms_of_hold(last: Mapping[str, str]) -> tuple[list[Feed], bool]:
     made = {room.name_key: room for room in Room.objects.filter(name_key__in=waiting)} if waiting else {}
     if any(room.deleted_at or room.visibility != Room.Visibility.OPEN for room in made.values()):
         return [], several
-    rooms += [feeds.at(made.get(key) or Room(name=key, name_key=key), 0) for key in waiting]
+    # Who waited for a room gets it from its first event; after a restore that is not 1, and a reset says so.
+    found = [made.get(key) or Room(name=key, name_key=key) for key in waiting]
+    rooms += [Feed(room, room.pruned_through, reset=room.pruned_through > 0) for room in found]
     return sorted(rooms, key=lambda feed: feed.room.name_key), several
 
 
