@@ -7,6 +7,7 @@ from tests.chaos import verdict
 from tests.chaos.kinds import KINDS
 from tests.chaos.plan import Options, Plan
 from tests.chaos.readers import TRANSPORTS
+from tests.chaos.readers.record import Record
 from tests.chaos.run import Outcome
 from tests.chaos.verdict import Delivery, Healing
 
@@ -143,18 +144,25 @@ def _verdicts(outcome: Outcome, problems: list[str], say: Callable[[str], None])
             for problem in wrong:
                 say(f"WRONG    {record.spec}: {problem}")
             if wrong:
-                streams = (f"{at - outcome.zero:.1f} {'opened' if live else 'ended'}" for at, live in record.live)
-                say(f"         its streams (s): {', '.join(streams)}")
+                say(f"         {_story(record, outcome.zero)}")
             tail = verdict.completed_at(record) - outcome.ended
             if not wrong and tail > kind.bound:
                 problems.append(
-                    f"{record.spec} was complete {tail:.1f} s after the last post, more than {kind.bound:.0f} s"
+                    f"{record.spec} was complete {tail:.1f} s after the last post, more than {kind.bound:.0f} s;"
+                    f" {_story(record, outcome.zero)}"
                 )
             exact += not wrong
             slowest = max(slowest, tail)
         differing += len(records) - exact
         say(f"{exact:4} of {len(records):3} exact, complete {slowest:5.1f} s after the last post: {name}")
     return differing
+
+
+def _story(record: Record, zero: float) -> str:
+    """When a reader tried to open something, and when it was served and no more."""
+    moments = [(at, "tried") for at in record.tries]
+    moments += [(at, "opened" if live else "ended") for at, live in record.live]
+    return "its streams (s): " + ", ".join(f"{at - zero:.1f} {what}" for at, what in sorted(moments))
 
 
 def _seconds(value: float | None) -> str:

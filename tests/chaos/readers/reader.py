@@ -82,6 +82,7 @@ class Reader:
     async def _read_forever(self, client: httpx.AsyncClient) -> None:
         while True:
             self.record.counts[f"attempts by {self._transport.name}"] += 1
+            self.record.tries.append(time.monotonic())
             pause = await self._transport.read(client)
             self.record.ended()
             await asyncio.sleep(self._back_off() if pause is None else pause)

@@ -29,6 +29,7 @@ class Record:
     duplicates: int = 0  # on the wire, before de-duplication
     counts: Counter[str] = field(default_factory=Counter)  # connections, ends, resumes, refusals
     live: list[tuple[float, bool]] = field(default_factory=list)  # when a stream opened (True) and ended (False)
+    tries: list[float] = field(default_factory=list)  # when it asked for a stream, a socket, or after an error to poll
     faults: list[str] = field(default_factory=list)  # what no reader may ever see
 
     def begin(self, positions: dict[str, int]) -> None:
