@@ -36,7 +36,9 @@ def follow(base: str, room: str, token: str = "") -> Iterator[dict[str, Any]]:
                             case "reply":
                                 waiting, fails = False, 0
                                 due = 0.0 if frame["more"] else due
-                            case "stream-open" | "keep-alive" | "error":
+                            case "error":
+                                due = time.monotonic() + 1  # it could not answer: ask again with the next frame
+                            case "stream-open" | "keep-alive":
                                 pass
                             case _ if "id" in frame and number(frame["id"]) > number(token):  # else a duplicate
                                 held[number(frame["id"])] = frame
