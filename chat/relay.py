@@ -31,7 +31,7 @@ REPEAT_UNTIL = timedelta(seconds=45)  # Pushpin knows an id for 60 s
 # A transaction is seen when it commits, with the date it began: so far back the relay looks for late ones.
 LATE = timedelta(seconds=8)
 # After a room's last event: soon, then for who lost the notice itself, or read slowly and has only now caught up.
-NOTICE_AFTER = tuple(timedelta(seconds=seconds) for seconds in (3, 12, 30, 60))
+NOTICE_AFTER = tuple(timedelta(seconds=seconds) for seconds in (2.5, 12, 30, 60))
 
 
 @dataclass(frozen=True)
