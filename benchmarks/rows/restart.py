@@ -28,7 +28,7 @@ def _restart(bench: Bench, peer: Peer, how: str) -> None:
     posting = post({**peer.post_order(room), "posters": 4, "seconds": LENGTH, "rate": 20})
     bench.swarm.tell("wait", seconds=LENGTH / 3)
     bench.swarm.answer()
-    bench.swarm.tell("wait", seconds=60, quiet=8)
+    bench.swarm.tell("wait", seconds=60, quiet=5)
     if how == "graceful":
         os.kill(peer.processes[peer.web].pid, signal.SIGHUP)
     else:
