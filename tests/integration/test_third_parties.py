@@ -92,7 +92,8 @@ def by_httpx_polls(url: str, token: str, count: int) -> Got:
 
 def by_websockets(url: str, token: str, count: int) -> Got:
     """https://pypi.org/project/websockets/, its asyncio client"""
-    return asyncio.run(_by_websockets(url.replace("http", "ws", 1), token, count))
+    with ThreadPoolExecutor(1) as thread:  # Playwright's loop may be running in this one
+        return thread.submit(asyncio.run, _by_websockets(url.replace("http", "ws", 1), token, count)).result()
 
 
 async def _by_websockets(url: str, token: str, count: int) -> Got:
