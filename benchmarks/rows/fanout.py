@@ -44,7 +44,7 @@ def _posted(bench: Bench, peer: Peer) -> None:
         first = bench.swarm.do("wait", seconds=bench.options.seconds(4))
         posted = posting.result()
         others.append(posted["cpu"])
-        got = bench.swarm.do("wait", expected=posted["stored"] * bench.options.readers, seconds=30, quiet=3)
+        got = bench.swarm.do("wait", expected=posted["stored"] * bench.options.readers, seconds=30, quiet=8)
     bench.swarm.do("close")
     bench.results.add("fanout-posted-rate", peer.name, got["deliveries"] / (got["last"] - first["first"]))
     share = got["deliveries"] / (posted["stored"] * bench.options.readers)
