@@ -107,7 +107,10 @@ def _bearer(request: HttpRequest) -> User | None:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         return None
-    user = User.objects.filter(tokens__digest=ApiToken.digest_of(token.strip()), is_active=True).first()
+    if not hasattr(request, "bearer"):  # asked once a request, however many commands it carries
+        found = User.objects.filter(tokens__digest=ApiToken.digest_of(token.strip()), is_active=True)
+        request.bearer = found.first()  # type: ignore[attr-defined]
+    user: User | None = request.bearer  # type: ignore[attr-defined]
     if user is None:
         raise Problem("USER_HAS_TO_LOGIN", "This token is not good: it was withdrawn, or it is not complete.")
     return user

@@ -105,7 +105,7 @@ def restored() -> tuple[int, int]:
     """After a restore of an older backup: make every reader start anew. The number of rooms, and of proxies told.
 
     What readers hold belongs to a time that is lost: their positions and channels no longer match anything, and their
-    streams are closed. A proxy that was not told ends each stream when it follows its link, within four minutes.
+    streams are closed. A proxy that was not told ends each stream when it follows its link, within seven minutes.
     """
     rooms = eventlog.jump()
     told = [proxy.deliver(publish.close_all_items()) for proxy in publish.proxies()]

@@ -12,6 +12,8 @@ from chat.problems import Problem, problem_response
 logger = logging.getLogger(__name__)
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
+# The content type of a socket's frames, as Pushpin sends it: it lets no client send exactly this.
+WEBSOCKET_EVENTS = "application/websocket-events"
 # Everything comes from here: no inline scripts, no other sites. `data:` is for the icons of the API's page.
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self';"
@@ -46,7 +48,7 @@ class Refusals:
         """Give a 405 its code, and django-grip's refusal of WebSocket events that it can't read."""
         response = self.get_response(request)
         is_ours = response.headers.get("Content-Type") == "application/problem+json"
-        if response.status_code == 400 and request.content_type == "application/websocket-events" and not is_ours:
+        if response.status_code == 400 and request.content_type == WEBSOCKET_EVENTS and not is_ours:
             return problem_response(Problem("BODY_INVALID", "The WebSocket events can't be read."))
         if response.status_code == 405:
             allow = {"Allow": response.headers.get("Allow", "GET")}
@@ -61,7 +63,7 @@ class Refusals:
         Pushpin refuses a client's `application/websocket-events`, but lets other spellings of it through, which Django
         and django-grip read as the same.
         """
-        if request.content_type != "application/websocket-events":
+        if request.content_type != WEBSOCKET_EVENTS:
             return None
         if request.META["CONTENT_TYPE"] == request.content_type and getattr(view, "takes_sockets", False):
             return None

@@ -50,16 +50,18 @@ def at(room: Room, last: int | None) -> Feed:
     return Feed(room, room.counter, reset=True)
 
 
-def read(feeds: list[Feed], limit: int) -> tuple[list[Feed], list[Event], bool]:
-    """The events after the positions, at most `limit`, and whether there are more. One query.
+def read(feeds: list[Feed], limit: int, limit_bytes: int | None = None) -> tuple[list[Feed], list[Event], bool]:
+    """The events after the positions, and whether there are more. One query.
 
-    The feeds come back with a reset for each room whose next events were pruned since its row was read.
+    At most `limit` of them, and as many as have `limit_bytes` of data together, but at least one. The feeds come back
+    with a reset for each room whose next events were pruned since its row was read.
     """
     # Who has all up to the counter needs no look at the log: what comes after this row was read is published after the
     # hold's position, and Pushpin asks again; a socket hears it.
     behind = {feed.room.pk: feed.last for feed in feeds if feed.last < feed.room.counter}
     found = eventlog.read_after(behind, limit + 1)
-    more, found = len(found) > limit, found[:limit]
+    fitting = found[:limit] if limit_bytes is None else _fitting(found[:limit], limit_bytes)
+    more, found = len(found) > len(fitting), fitting
     first = {event.room_id: event.eid for event in reversed(found)}
     feeds = [
         replace(feed, last=first[feed.room.pk] - 1, reset=True)
@@ -68,6 +70,15 @@ def read(feeds: list[Feed], limit: int) -> tuple[list[Feed], list[Event], bool]:
         for feed in feeds
     ]
     return feeds, found, more
+
+
+def _fitting(found: list[Event], limit_bytes: int) -> list[Event]:
+    size = 0
+    for number, event in enumerate(found):
+        size += len(event.data.encode())
+        if size > limit_bytes and number:
+            return found[:number]
+    return found
 
 
 def step(feeds: list[Feed], event: Event, *, several: bool) -> tuple[list[Feed], str]:

@@ -5,7 +5,8 @@ from typing import Any, TypeVar
 
 from django.http import HttpRequest
 
-WEBSOCKET_EVENTS = "application/websocket-events"
+from chat.middleware import WEBSOCKET_EVENTS
+
 View = TypeVar("View", bound=Callable[..., Any])
 
 

@@ -28,9 +28,9 @@ _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?([0-9]{1,6})\b", re.IGNORECASE)
 def answer(request: HttpRequest, rooms: list[Feed]) -> HttpResponse:
     """What came after the positions; or, when nothing did, a hold. Without a token: the position now, at once."""
     start = feeds.token(rooms)
-    rooms, found, _ = feeds.read(rooms, BATCH)
+    rooms, found, _ = feeds.read(rooms, BATCH, BATCH_BYTES)
     has_reset = bool(feeds.resets(rooms))
-    body, rooms = _body(rooms, _within(found, BATCH_BYTES))
+    body, rooms = _body(rooms, found)
     response = HttpResponse(body, content_type="application/json")
     response["Last-Event-ID"] = start
     response["Cache-Control"] = "no-store"
@@ -41,16 +41,6 @@ def answer(request: HttpRequest, rooms: list[Feed]) -> HttpResponse:
     if not found and not has_reset and feeds.token_text(request):
         _hold(request, rooms, WAIT_MAX if wait is None else wait)
     return response
-
-
-def _within(found: list[Event], limit: int) -> list[Event]:
-    """As many of the events as fit into `limit` bytes, at least one."""
-    size = 0
-    for number, event in enumerate(found):
-        size += len(event.data.encode())
-        if size > limit and number:
-            return found[:number]
-    return found
 
 
 def _body(rooms: list[Feed], found: list[Event]) -> tuple[str, list[Feed]]:

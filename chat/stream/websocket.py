@@ -158,27 +158,26 @@ class Socket:
             raise Problem("TOKEN_INVALID", f"The resume token can't be read: {error}.") from None
         for key in wanted:
             self._check_joined(key)
-        rooms, more = self._follow_again(feeds.of_request(self._request, list(wanted), text))
-        rooms, found, has_more = feeds.read(rooms, BATCH)
+        rooms = feeds.of_request(self._request, list(wanted), text)
+        has_moved = self._follow_again(rooms)
+        rooms, found, has_more = feeds.read(rooms, BATCH, BATCH_BYTES)
         self._send_reset(rooms)
-        size = 0
         for event in found:
-            size += len(event.data.encode())
-            if size > BATCH_BYTES and size > len(event.data.encode()):
-                has_more = True
-                break
             rooms, event_id = feeds.step(rooms, event, several=False)
             self._context.send(eventlog.encode_event(event_id, event))
-        return {"last-event-id": feeds.full_token(rooms), "more": more or has_more}
+        return {"last-event-id": feeds.full_token(rooms), "more": has_moved or has_more}
 
-    def _follow_again(self, rooms: list[Feed]) -> tuple[list[Feed], bool]:
-        """Move the socket to the channels that rooms have now: one was made, or its rights changed."""
+    def _follow_again(self, rooms: list[Feed]) -> bool:
+        """Move the socket to the channels that rooms have now, and say whether any were others.
+
+        They are when a room was made, or its rights changed.
+        """
         found = [feed.room for feed in rooms if feed.room.pk]
         moved = [room for room in found if self._joined[room.name_key] != _channel(room)]
         for room in moved:
             self._unsubscribe(room.name_key)
             self._subscribe(room)
-        return rooms, bool(moved)
+        return bool(moved)
 
     def _check_joined(self, key: str) -> None:
         if key not in self._joined:

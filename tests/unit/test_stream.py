@@ -310,7 +310,9 @@ class TestHolds:
     @pytest.mark.parametrize("last", [None, timedelta(seconds=61)])
     def test_a_recovered_hold_of_an_idle_room_rarely(self, make_room: Any, last: timedelta | None) -> None:
         room = make_room(last_event_at=last and timezone.now() - last)
-        assert link(recover(room, 0)) == ("/recover/", 240)
+        times = {link(recover(room, 0)) for _ in range(100)}
+        assert times <= {("/recover/", seconds) for seconds in range(180, 420, 20)}
+        assert len(times) > 4  # spread, so that not all idle readers ask in the same minute
 
 
 class TestBatches:
