@@ -9,7 +9,7 @@ from pytest_django import DjangoAssertNumQueries
 from chat.models import User
 from chat.stream import longpoll
 from tests.unit.conftest import sign_in
-from tests.unit.test_stream import log, no_grip
+from tests.unit.streams import log, no_grip
 
 pytestmark = pytest.mark.django_db
 URL = "/rooms/den/events/"

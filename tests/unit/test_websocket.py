@@ -13,7 +13,7 @@ from chat import actions
 from chat.models import ApiToken, Message, Room, User
 from chat.stream import websocket
 from tests.unit.conftest import OWN_PAGE, sign_in
-from tests.unit.test_stream import log
+from tests.unit.streams import log
 
 pytestmark = pytest.mark.django_db
 EVENTS = "application/websocket-events"
