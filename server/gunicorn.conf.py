@@ -3,9 +3,12 @@
 import ctypes
 import os
 import signal
+import socket
 import sys
 from pathlib import Path
 from typing import Any
+
+from gunicorn.http import wsgi
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -31,6 +34,49 @@ control_socket_disable = True
 # For tests and for a look under the hood: what Pushpin's recovery requests ask.
 accesslog = "-" if os.environ.get("WEB_ACCESS_LOG") else None
 access_log_format = "%(r)s %({grip-last}i)s %(s)s %(B)s"
+
+# Bytes that the kernel takes at once, whoever reads how slowly: more than the answers that carry events have.
+SEND_BUFFER = 200_000
+
+
+class WholeResponse(wsgi.Response):  # type: ignore[misc]
+    """An answer whose header and body go to the kernel in one write.
+
+    Written one after the other, as gunicorn does, a worker killed in between leaves a header without its body.
+    Pushpin 1.36 takes such an answer to its recovery request as whole: it goes on from the positions in the header,
+    and the events in the body are lost without a trace.
+    """
+
+    sock: Any
+
+    def write(self, arg: bytes) -> None:
+        """Send a part of the body, the first with the header."""
+        if self.headers_sent:
+            super().write(arg)
+            return
+        whole = _Gathered()
+        sock, self.sock = self.sock, whole
+        try:
+            super().write(arg)
+        finally:
+            self.sock = sock
+        sock.sendall(whole)
+
+
+class _Gathered(bytearray):
+    """Takes what would be sent."""
+
+    def sendall(self, data: bytes) -> None:
+        self += data
+
+
+wsgi.Response = WholeResponse
+
+
+def when_ready(server: Any) -> None:
+    """Give the sockets room for a whole answer."""
+    for listener in server.LISTENERS:
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
 
 
 def post_fork(server: Any, worker: Any) -> None:

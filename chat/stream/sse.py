@@ -25,17 +25,17 @@ from gripcontrol import Channel
 
 from chat import channels
 from chat.channels import RoomChannel
-from chat.models import Room
+from chat.models import Event, Room
 from chat.problems import Problem, problem_response
 from chat.stream import feeds
 from chat.stream.feeds import Feed
 from chat.stream.grip import grip_of
 
 RECOVER_PATH = "/recover/"
-BATCH = 100  # events in one answer: 100 of the largest are some 3 MB, which Pushpin passes on (5 MB seen)
-# Bytes of a first answer that holds channels with a filter: above 100,000 the proxy gives up with 502 (Pushpin 1.36).
-# A longer one goes without a hold, and the link that follows it, which has no such limit, holds.
-FILTERED_MAX = 90_000
+BATCH = 100  # events in one answer
+# Bytes in one answer, but at least one event; the link brings the rest. Above 100,000 the proxy refuses a first answer
+# whose channels have a filter (Pushpin 1.36), and server/gunicorn.conf.py has to write an answer as a whole.
+ANSWER_MAX = 90_000
 KEEP_ALIVE = "event: keep-alive\ndata:\n\n"
 KEEP_ALIVE_SECONDS = 20
 # How long something lost inside Pushpin with nothing after it can stay unseen by a client that ignores `newest`:
@@ -93,14 +93,26 @@ def _stream(request: HttpRequest, rooms: list[Feed], *, several: bool, opening: 
     body = [_opening(start)] if opening else []
     if resets := feeds.resets(rooms):
         body.append(sse_encode_event("stream-reset", {"channels": resets}, event_id=start, json_encode=True))
-    for event in found:
-        rooms, event_id = feeds.step(rooms, event, several=several)
-        body.append(sse_encode_event(event.type, event.data, event_id=event_id))
-    response = HttpResponse("".join(body), content_type="text/event-stream")
+    rooms, events = _encode(rooms, found, several=several)
+    response = HttpResponse("".join(body + events), content_type="text/event-stream")
     response["Last-Event-ID"] = start
-    too_long = opening and several and len(response.content) > FILTERED_MAX
-    _instruct(request, rooms, several=several, hold=not more and not too_long, fresh=fresh)
+    _instruct(request, rooms, several=several, hold=not more and len(events) == len(found), fresh=fresh)
     return finish(response)
+
+
+def _encode(rooms: list[Feed], found: list[Event], *, several: bool) -> tuple[list[Feed], list[str]]:
+    """The events as text, as many as one answer takes, and the feeds after them."""
+    events: list[str] = []
+    size = 0
+    for event in found:
+        after, event_id = feeds.step(rooms, event, several=several)
+        text = sse_encode_event(event.type, event.data, event_id=event_id)
+        size += len(text.encode())
+        if size > ANSWER_MAX and events:
+            break
+        rooms = after
+        events.append(text)
+    return rooms, events
 
 
 def _opening(start: str) -> str:
