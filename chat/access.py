@@ -9,9 +9,11 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
+from django.db.models import Q
 from django.http import HttpRequest
+from django.utils import timezone
 
-from chat.models import ApiToken, ClaimedEvent, Room, User
+from chat.models import ClaimedEvent, Invite, Membership, Restriction, Room, User, digest_of
 from chat.names import HIDDEN_ROOM_PREFIX, ROOM_NAME_RULE, is_room_name, room_key
 from chat.problems import Problem, room_invalid
 
@@ -35,6 +37,8 @@ def find_rooms(person: Person, names: Iterable[str]) -> dict[str, Room | None]:
             raise room_invalid()
         if room is not None:
             _check_visible(person, room.visibility, room.role)
+            if room.banned:
+                raise _banned_problem()
         found[key] = room
     return found
 
@@ -47,6 +51,10 @@ def find_room(person: Person, name: str) -> Room | None:
 def check_post(person: Person, claim: ClaimedEvent) -> None:
     """Raise Problem when `person` may not post into the claimed room."""
     _check_visible(person, claim.visibility, claim.role)
+    if claim.restriction == Restriction.Kind.BAN:
+        raise _banned_problem()
+    if claim.restriction == Restriction.Kind.MUTE:
+        raise Problem("ROOM_ACCESS_DENIED", "You can't post in this room for now: a moderator muted you.")
     if claim.archived:
         raise Problem("ROOM_ACCESS_DENIED", "This room is archived: it can be read, but nobody posts in it.")
 
@@ -60,6 +68,70 @@ def check_create_room(person: Person, name: str) -> None:
         raise room_invalid()
     if who == "staff" and not person.is_staff:
         raise Problem("ROOM_ACCESS_DENIED", "Only staff make rooms here.")
+
+
+def can_own(person: Person, role: str | None) -> bool:
+    """Whether `person`, with `role` in a room, may change the room itself and who belongs to it."""
+    return role == Membership.Role.OWNER or person.is_staff
+
+
+def can_moderate(person: Person, role: str | None) -> bool:
+    """Whether `person`, with `role` in a room, may delete, mute and ban there."""
+    return role == Membership.Role.MODERATOR or can_own(person, role)
+
+
+def check_own(person: Person, room: Room) -> None:
+    """Raise Problem when `person` may not change the room. `room` is of find_room, which knows the role."""
+    if not can_own(person, room.role):
+        raise Problem("ROOM_ACCESS_DENIED", "Only the owner of the room may do this.")
+
+
+def check_moderate(person: Person, room: Room) -> None:
+    """Raise Problem when `person` may not moderate the room. `room` is of find_room."""
+    if not can_moderate(person, room.role):
+        raise Problem("ROOM_ACCESS_DENIED", "Only moderators of the room may do this.")
+
+
+def check_signed_in(person: Person) -> User:
+    """`person` as a user. Raises Problem USER_HAS_TO_LOGIN."""
+    if not isinstance(person, User):
+        raise Problem("USER_HAS_TO_LOGIN", "Sign in first.")
+    return person
+
+
+def role_of(person: Person, room_id: int) -> str | None:
+    """What `person` is in a room, None for nothing. One query."""
+    if not isinstance(person, User):
+        return None
+    return Membership.objects.filter(room=room_id, user=person).values_list("role", flat=True).first()
+
+
+def is_banned(person: Person, room_id: int) -> bool:
+    """Whether `person` is banned from a room. One query."""
+    if not isinstance(person, User):
+        return False
+    bans = Restriction.objects.filter(room=room_id, user=person, kind=Restriction.Kind.BAN)
+    return bans.filter(Q(until=None) | Q(until__gt=timezone.now())).exists()
+
+
+def find_invite(person: Person, secret: str) -> Invite:
+    """The invite whose link has `secret`. One that is over, withdrawn, or to a room that bans `person` answers like
+    one that never was. Raises Problem INVITE_INVALID."""
+    found = Invite.objects.select_related("room").filter(digest=digest_of(secret), withdrawn_at=None)
+    invite = found.filter(expires__gt=timezone.now(), room__deleted_at=None, room__archived_at=None).first()
+    if invite is None or is_banned(person, invite.room_id):
+        raise Problem("INVITE_INVALID", "This invitation is not good any more: ask for another one.")
+    return invite
+
+
+def address_of(request: HttpRequest) -> str:
+    """Where the request comes from: Pushpin writes the header anew, so its last part is not the client's to choose.
+
+    Past the proxy it is the peer's own address.
+    """
+    if request.grip.signed:  # type: ignore[attr-defined]
+        return request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()[:45]
+    return str(request.META.get("REMOTE_ADDR", ""))
 
 
 def person_of(request: HttpRequest) -> Person:
@@ -108,7 +180,7 @@ def _bearer(request: HttpRequest) -> User | None:
     if scheme.lower() != "bearer":
         return None
     if not hasattr(request, "bearer"):  # asked once a request, however many commands it carries
-        found = User.objects.filter(tokens__digest=ApiToken.digest_of(token.strip()), is_active=True)
+        found = User.objects.filter(tokens__digest=digest_of(token.strip()), is_active=True)
         request.bearer = found.first()  # type: ignore[attr-defined]
     user: User | None = request.bearer  # type: ignore[attr-defined]
     if user is None:
@@ -133,3 +205,7 @@ def _check_visible(person: Person, visibility: str, role: str | None) -> None:
             raise Problem("ROOM_ACCESS_DENIED", "This room is for staff.")
     elif visibility == Room.Visibility.PRIVATE and role is None:
         raise room_invalid()
+
+
+def _banned_problem() -> Problem:
+    return Problem("ROOM_ACCESS_DENIED", "A moderator removed you from this room.")

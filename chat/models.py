@@ -41,8 +41,13 @@ class User(AbstractUser):
         return (self.display_name or self.username)[:PERSON_NAME_MAX]
 
 
+def digest_of(secret: str) -> str:
+    """What is stored of a token or of an invite's link: both are random, so a plain hash is enough."""
+    return sha256(secret.encode("utf-8", "replace")).hexdigest()
+
+
 class ApiToken(models.Model):
-    """What a program signs in with. Only a digest is stored: the token is random, so a plain hash is enough."""
+    """What a program signs in with. Only a digest is stored."""
 
     user = models.ForeignKey(User, models.CASCADE, related_name="tokens")
     digest = models.CharField(max_length=64, unique=True)
@@ -50,11 +55,6 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"token of {self.user}"
-
-    @staticmethod
-    def digest_of(token: str) -> str:
-        """What is stored of `token`."""
-        return sha256(token.encode("utf-8", "replace")).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,7 @@ class ClaimedEvent:
     archived: bool
     role: str | None
     name_taken: bool
+    restriction: str | None = None
     is_first: bool = False
     is_new_room: bool = False
 
@@ -88,14 +89,18 @@ WHERE name_key = %s AND deleted_at IS NULL
 _RETURNING = """
 RETURNING id, name, visibility, rights, counter, pruned_through, archived_at, created,
     (SELECT role FROM chat_membership WHERE room_id = chat_room.id AND user_id = %s),
-    EXISTS (SELECT 1 FROM chat_user WHERE name_key = %s)
+    EXISTS (SELECT 1 FROM chat_user WHERE name_key = %s),
+    (SELECT MIN(kind) FROM chat_restriction WHERE room_id = chat_room.id
+        AND (user_id = %s OR (address = %s AND address <> '')) AND (until IS NULL OR until > %s))
 """
 
 
 # Every reader who comes back asks this. Written out, since the ORM takes five times as long to say the same.
 _STANDING = """
 SELECT id, name, name_key, title, topic, kind, visibility, archived_at, deleted_at, rights, counter, pruned_through,
-    last_event_at, (SELECT role FROM chat_membership WHERE room_id = chat_room.id AND user_id = %s) AS role
+    last_event_at, (SELECT role FROM chat_membership WHERE room_id = chat_room.id AND user_id = %s) AS role,
+    EXISTS (SELECT 1 FROM chat_restriction WHERE room_id = chat_room.id AND user_id = %s AND kind = 'ban'
+        AND (until IS NULL OR until > %s)) AS banned
 FROM chat_room WHERE name_key IN ({keys})
 """
 
@@ -108,8 +113,10 @@ class RoomQuerySet(models.QuerySet["Room"]):
         return self.filter(deleted_at=None)
 
     def standing(self, user_id: int | None, keys: Sequence[str]) -> "RawQuerySet[Room]":
-        """The rooms with these keys, each with `role`: what `user_id` is in it, None for nothing. One query."""
-        return self.raw(_STANDING.format(keys=",".join(["%s"] * len(keys))), [user_id, *keys])
+        """The rooms with these keys, each with what `user_id` is in it: `role` (None: nothing), `banned`. One query."""
+        now = connection.ops.adapt_datetimefield_value(timezone.now())
+        statement = _STANDING.format(keys=",".join(["%s"] * len(keys)))
+        return self.raw(statement, [user_id, user_id, now, *keys])
 
     def claim_event(self, key: str, now: datetime) -> ClaimedEvent | None:
         """Lock the room called `key` and take its next event id. None when there is no such room.
@@ -118,32 +125,34 @@ class RoomQuerySet(models.QuerySet["Room"]):
         gives the id back: ids have no hole.
         """
         stamp = connection.ops.adapt_datetimefield_value(now)
-        return self._claim(_CLAIM, [stamp, key], stamp, None, "")
+        return self._claim(_CLAIM, [stamp, key], stamp, (None, "", None, "", stamp))
 
-    def claim_or_make(self, name: str, now: datetime, *, user_id: int | None, name_key: str) -> ClaimedEvent | None:
+    def claim_or_make(
+        self, name: str, now: datetime, *, user_id: int | None, name_key: str, address: str = ""
+    ) -> ClaimedEvent | None:
         """As claim_event, and makes an open room when there is none (`is_new_room`). None for a deleted room.
 
         One statement instead of six (select for update, update, insert, membership, name): it also says which role
-        `user_id` has in the room, and whether the name `name_key` is a person's.
+        `user_id` has in the room, whether the name `name_key` is a person's, and whether `user_id` or, for who has no
+        account, `address` is banned or muted.
         """
         stamp = connection.ops.adapt_datetimefield_value(now)
-        return self._claim(_MAKE, [name, room_key(name), name, user_id, stamp, stamp], stamp, user_id, name_key)
+        values = [name, room_key(name), name, user_id, stamp, stamp]
+        return self._claim(_MAKE, values, stamp, (user_id, name_key, user_id, address, stamp))
 
     @staticmethod
-    def _claim(
-        statement: str, values: list[Any], stamp: Any, user_id: int | None, name_key: str
-    ) -> ClaimedEvent | None:
+    def _claim(statement: str, values: list[Any], stamp: Any, about: tuple[Any, ...]) -> ClaimedEvent | None:
         with connection.cursor() as cursor:
-            cursor.execute(statement + _RETURNING, [*values, user_id, name_key])
+            cursor.execute(statement + _RETURNING, [*values, *about])
             row = cursor.fetchone()
         if row is None:
             return None
-        room_id, name, visibility, rights, eid, pruned_through, archived_at, created, role, name_taken = row
+        room_id, name, visibility, rights, eid, pruned_through, archived_at, created, role, taken, kind = row
         is_first = eid == pruned_through + 1
         # As texts: SQLite takes a text and gives a datetime back.
         is_new = is_first and str(created) == str(stamp)
         archived = archived_at is not None
-        return ClaimedEvent(room_id, name, visibility, rights, eid, archived, role, bool(name_taken), is_first, is_new)
+        return ClaimedEvent(room_id, name, visibility, rights, eid, archived, role, bool(taken), kind, is_first, is_new)
 
 
 class Room(models.Model):
@@ -168,6 +177,8 @@ class Room(models.Model):
     title = models.CharField(max_length=100)
     topic = models.CharField(max_length=300, blank=True)
     kind = models.CharField(max_length=16, choices=Kind, default=Kind.ROOM)
+    # Of a room of two: their row ids, the smaller one first, so that there is one such room for each pair.
+    direct_key = models.CharField(max_length=48, null=True, blank=True, unique=True, editable=False)
     visibility = models.CharField(max_length=16, choices=Visibility, default=Visibility.OPEN)
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="created_rooms")
     created = models.DateTimeField(default=timezone.now, editable=False)
@@ -181,7 +192,9 @@ class Room(models.Model):
     pruned_through = models.BigIntegerField(default=0, editable=False)
     last_event_at = models.DateTimeField(null=True, editable=False)
 
-    role: str | None = None  # what the person asking is in the room, after `standing`
+    # What the person asking is in the room, after `standing`.
+    role: str | None = None
+    banned: bool = False
 
     objects: ClassVar[RoomQuerySet] = RoomQuerySet.as_manager()  # type: ignore[assignment]
 
@@ -232,6 +245,76 @@ class Membership(models.Model):
         return f"{self.user} in {self.room} ({self.role})"
 
 
+class Restriction(models.Model):
+    """That somebody may not post in a room (mute), or neither post nor read as themselves (ban)."""
+
+    class Kind(models.TextChoices):
+        """What is taken away. The first one in the alphabet counts when there are both."""
+
+        BAN = "ban"
+        MUTE = "mute"
+
+    room = models.ForeignKey(Room, models.CASCADE, related_name="restrictions")
+    user = models.ForeignKey(User, models.CASCADE, null=True, blank=True, related_name="restrictions")
+    # For who has no account: where they come from. Empty for an account.
+    address = models.CharField(max_length=45, blank=True)
+    kind = models.CharField(max_length=8, choices=Kind)
+    until = models.DateTimeField(null=True, blank=True)
+    created_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
+    created = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(condition=models.Q(user__isnull=True) ^ models.Q(address=""), name="restricted_one"),
+        )
+        indexes = (models.Index(fields=("room", "user")), models.Index(fields=("room", "address")))
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.user or self.address} in {self.room}"
+
+
+class Invite(models.Model):
+    """A link that makes its bearer a member of a room. Only a digest is stored."""
+
+    room = models.ForeignKey(Room, models.CASCADE, related_name="invites")
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    created_by = models.ForeignKey(User, models.CASCADE, related_name="invites")
+    created = models.DateTimeField(default=timezone.now, editable=False)
+    expires = models.DateTimeField()
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"invite to {self.room}"
+
+
+class Closing(models.Model):
+    """That the holds made under a version of a room's rights must end. The relay repeats it for a minute."""
+
+    room = models.ForeignKey(Room, models.CASCADE, related_name="closings")
+    rights = models.PositiveIntegerField()
+    created = models.DateTimeField(default=timezone.now, db_index=True)
+
+    def __str__(self) -> str:
+        return f"closing of {self.room} under rights {self.rights}"
+
+
+class AuditEntry(models.Model):
+    """What somebody with power did, for the operator to read in the admin."""
+
+    actor = models.ForeignKey(User, models.SET_NULL, null=True, related_name="audit_entries")
+    action = models.CharField(max_length=40)
+    room = models.ForeignKey(Room, models.SET_NULL, null=True, related_name="+")
+    target = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    detail = models.CharField(max_length=300, blank=True)
+    created = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        verbose_name_plural = "audit entries"
+
+    def __str__(self) -> str:
+        return f"{self.actor}: {self.action} {self.detail}".strip()
+
+
 class MessageQuerySet(models.QuerySet["Message"]):
     """Messages, paged by their id and never by time."""
 
@@ -267,6 +350,8 @@ class Message(models.Model):
     text = models.TextField()
     # Who posted, as the scope of the key that makes a repeated post answer the first message.
     poster = models.CharField(max_length=PERSON_KEY_MAX + 2, editable=False)
+    # Where somebody without an account posted from, for a ban; empty for an account.
+    address = models.CharField(max_length=45, blank=True, editable=False)
     idempotency_key = models.CharField(max_length=128, null=True, blank=True, editable=False)
     created = models.DateTimeField(default=timezone.now, editable=False)
     edited_at = models.DateTimeField(null=True, blank=True, editable=False)

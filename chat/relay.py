@@ -6,6 +6,9 @@ after REPEAT_UNTIL: by then Pushpin may have forgotten the id, and a reader coul
 
 What Pushpin itself loses can't be repaired that way, since it has seen the id. So a few seconds after a room's last
 event its id goes out on the room's control channel, and clients who are behind resume.
+
+When somebody lost a right, everything held under the old rights must end, also what was checked before and held after,
+and on a proxy that was away: for a minute each closing is sent again every second.
 """
 
 import logging
@@ -20,7 +23,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections
 from django.utils import timezone
 
 from chat import publish
-from chat.models import Event, Room
+from chat.models import Closing, Event, Room
 from chat.publish import Proxy
 
 logger = logging.getLogger(__name__)
@@ -32,6 +35,8 @@ REPEAT_UNTIL = timedelta(seconds=45)  # Pushpin knows an id for 60 s
 LATE = timedelta(seconds=8)
 # After a room's last event: soon, then for who lost the notice itself, or read slowly and has only now caught up.
 NOTICE_AFTER = tuple(timedelta(seconds=seconds) for seconds in (2.5, 12, 30, 60))
+CLOSE_FOR = timedelta(seconds=60)
+CLOSE_EVERY = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
@@ -50,9 +55,11 @@ class Relay:
         self._from = started - REPEAT_UNTIL
         self._done: dict[int, datetime] = {}  # event row -> when it was stored
         self._notices: dict[int, Notice] = {}  # by room row
+        self._closed = started - CLOSE_EVERY
 
     def step(self, now: datetime) -> int:
         """Publish what is due at `now`. Returns how many events were repeated."""
+        self._close(now)
         self._from = max(self._from, now - REPEAT_UNTIL)
         until = now - REPEAT_AFTER
         due = Event.objects.filter(created__gt=self._from, created__lte=until)
@@ -71,6 +78,16 @@ class Relay:
         self._done = {pk: created for pk, created in self._done.items() if created > self._from}
         self._notify(now)
         return repeated
+
+    def _close(self, now: datetime) -> None:
+        """Nothing else uses the channels of old rights, so a close too many disturbs nobody."""
+        if now - self._closed < CLOSE_EVERY:
+            return
+        self._closed = now
+        recent = Closing.objects.filter(created__gt=now - CLOSE_FOR).values_list("room_id", "rights").distinct()
+        items = [item for room_id, rights in recent for item in publish.close_items(room_id, rights)]
+        if items:
+            self._proxy.deliver(items)
 
     def _notify(self, now: datetime) -> None:
         due = [room_id for room_id, notice in self._notices.items() if notice.times[0] <= now]

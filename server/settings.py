@@ -153,4 +153,5 @@ CORS_EXPOSE_HEADERS = ["last-event-id", "link", "preference-applied", "retry-aft
 # Chat
 ROOM_CREATION = env.text("ROOM_CREATION", "anyone", choices=("anyone", "accounts", "staff"))
 RETENTION_HOURS = env.integer("RETENTION_HOURS", 24, at_least=1, at_most=876_000)
+EDIT_MINUTES = env.integer("EDIT_MINUTES", 60, at_least=0, at_most=525_600)
 MESSAGE_MAX_CHARS = env.integer("MESSAGE_MAX_CHARS", 8000, at_least=1, at_most=50_000)

@@ -44,7 +44,10 @@ def post_message(request: HttpRequest, name: str, body: MessageIn) -> HttpRespon
     try:
         person = access.person_of(request)
         key = request.headers.get("Idempotency-Key", body.client_id)
-        posted = actions.post_message(person, name, body.text, name=body.from_, key=key)
+        address = access.address_of(request)
+        posted = actions.post_message(
+            person, name, body.text, name=body.from_, key=key, kind=body.type, address=address
+        )
     except Problem as problem:
         if not html:
             raise

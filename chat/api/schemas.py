@@ -25,6 +25,7 @@ class MessageIn(Schema):
     text: str = Field(
         ..., description="Plain text, counted in characters.", json_schema_extra=_limit(settings.MESSAGE_MAX_CHARS)
     )
+    type: int = Field(0, description="0 message; 1 warning, 2 alert and 3 muted are for moderators.")
     client_id: str = Field(
         "",
         description="The same as an Idempotency-Key header, which wins.",
@@ -42,6 +43,8 @@ class MessageOut(Schema):
     text: str
     type: int = Field(..., description="0 message, 1 warning, 2 alert, 3 muted, 4 enter, 5 leave.")
     verified: bool = Field(..., description="Whether the name is the one of an account.")
+    edited: str | None = Field(None, description="When the text was changed; left out when it was not.")
+    deleted: bool = Field(False, description="Whether the text was deleted; left out when it was not.")
 
 
 class HistoryOut(Schema):

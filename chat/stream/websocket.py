@@ -143,7 +143,8 @@ class Socket:
         key = _text(command, "client_id", optional=True) or f"{self._context.id}:{command['id']}"
         person = access.person_of(self._request)
         sender = _text(command, "from", optional=True)
-        posted = actions.post_message(person, name, _text(command, "text"), name=sender, key=key)
+        address = access.address_of(self._request)
+        posted = actions.post_message(person, name, _text(command, "text"), name=sender, key=key, address=address)
         return {"message": posted.message, "created": posted.created}
 
     def _sync(self, command: dict[str, Any]) -> dict[str, Any]:

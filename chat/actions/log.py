@@ -1,0 +1,59 @@
+"""The event of a change, and the end of what is held under rights that were taken away."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from chat import eventlog, publish
+from chat.models import AuditEntry, ClaimedEvent, Closing, Event, Room, User
+from chat.names import room_key
+from chat.problems import room_invalid
+
+
+def iso(moment: datetime) -> str:
+    """ISO 8601 in UTC with milliseconds, as all dates on the wire."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def log(claim: ClaimedEvent, event_type: str, data: dict[str, Any], now: datetime) -> Event:
+    """Append the event to the log and publish it once the transaction has committed, never before.
+
+    Robust: what is stored is answered as stored, whatever happens to the publish; the relay repeats it.
+    """
+    event = eventlog.append(claim, event_type, data, now)
+    key = room_key(claim.name)
+    transaction.on_commit(
+        lambda: publish.event(event, claim.name, claim.rights, key, is_first=claim.is_first), robust=True
+    )
+    return event
+
+
+def claim(room: Room, now: datetime) -> ClaimedEvent:
+    """Lock the room and number an event of it. Must run in a transaction. Raises Problem when it was deleted."""
+    claimed = Room.objects.claim_event(room.name_key, now)
+    if claimed is None:
+        raise room_invalid()
+    return claimed
+
+
+def revoke(room_ids: Iterable[int]) -> None:
+    """Somebody lost a right in these rooms: raise their rights versions and end everything held under the old ones.
+
+    Must run in the transaction that takes the right. From its commit on, events go to channels of another name; the
+    close, which the relay repeats for a minute, tells the readers who still have the right to come back.
+    """
+    now = timezone.now()
+    rooms = list(Room.objects.select_for_update().filter(pk__in=room_ids).order_by("pk").values_list("pk", "rights"))
+    Room.objects.filter(pk__in=[pk for pk, _ in rooms]).update(rights=F("rights") + 1)
+    Closing.objects.bulk_create(Closing(room_id=pk, rights=rights, created=now) for pk, rights in rooms)
+    items = [item for pk, rights in rooms for item in publish.close_items(pk, rights)]
+    transaction.on_commit(lambda: publish.send(items), robust=True)
+
+
+def audit(actor: User | None, action: str, room: Room | None, target: User | None = None, detail: str = "") -> None:
+    """Write down what somebody with power did."""
+    AuditEntry.objects.create(actor=actor, action=action, room=room, target=target, detail=detail[:300])

@@ -1,0 +1,237 @@
+"""Messages: post, edit, delete."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from chat import access, eventlog
+from chat.access import Person
+from chat.actions.log import audit, claim, iso, log
+from chat.models import ClaimedEvent, Event, Message, Room
+from chat.names import clean_person_name, has_control_characters, is_room_name, person_key, room_key
+from chat.problems import Problem, room_invalid
+
+IDEMPOTENCY_KEY_MAX = 128
+
+
+@dataclass(frozen=True)
+class Posted:
+    """The answer to a post: the message as it is on the wire, and whether it is new."""
+
+    message: dict[str, Any]
+    created: bool
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """A post whose fields were checked."""
+
+    person: Person
+    name: str
+    text: str
+    type: int
+    key: str | None
+    address: str = ""
+
+    @property
+    def poster(self) -> str:
+        """Whose idempotency keys these are."""
+        return f"u:{self.person.pk}" if self.person.is_authenticated else f"n:{person_key(self.name)}"
+
+
+def post_message(  # noqa: PLR0913 - all that a post can have
+    person: Person,
+    room_name: str,
+    text: str,
+    *,
+    name: str = "",
+    key: str = "",
+    kind: int = Message.Type.MESSAGE,
+    address: str = "",
+) -> Posted:
+    """Store a message and publish it. The first post of a room's name makes the room.
+
+    `name` is the name to post under without an account; an account posts under its own. `key` is the client's
+    idempotency key: the same post again answers the first message. `kind` is the message's type, 1 to 3 for
+    moderators only. `address` is where who has no account comes from. Raises Problem.
+    """
+    if kind not in (Message.Type.MESSAGE, Message.Type.WARNING, Message.Type.ALERT, Message.Type.MUTED):
+        raise Problem("TEXT_INVALID", "Messages of this type come from the service.")
+    known = "" if person.is_authenticated and not person.is_guest else address
+    draft = _Draft(person, _check_name(person, name), check_text(text), kind, _check_key(key), known)
+    try:
+        with transaction.atomic():
+            return _store_message(draft, room_name)
+    except IntegrityError:
+        # The unique constraint found the key: the cheap way to look, since a repeat is rare.
+        if (posted := _repeated(draft, room_name)) is None:
+            raise
+        return posted
+
+
+def message_data(room_name: str, message: Message) -> dict[str, Any]:
+    """A message as it is on the wire, in history and in events. Of a deleted one only the frame is left."""
+    data = {
+        "id": message.eid,
+        "room": room_name,
+        "from": message.name,
+        "date": iso(message.created),
+        "text": message.text,
+        "type": message.type,
+        "verified": message.author_id is not None,
+    }
+    if message.edited_at:
+        data["edited"] = iso(message.edited_at)
+    if message.deleted_at:
+        data["deleted"] = True
+    return data
+
+
+def edit_message(person: Person, room: Room, eid: int, text: str) -> dict[str, Any]:
+    """Change the text of a message of one's own, for as long as EDIT_MINUTES says. Raises Problem."""
+    text = check_text(text)
+    now = timezone.now()
+    with transaction.atomic():
+        claimed = claim(room, now)
+        access.check_post(person, claimed)
+        message = _own_message(person, claimed, eid)
+        if now - message.created > timedelta(minutes=settings.EDIT_MINUTES):
+            raise Problem("TOO_LATE", f"A message can be changed for {settings.EDIT_MINUTES} minutes.")
+        message.text, message.edited_at = text, now
+        message.save(update_fields=["text", "edited_at"])
+        data = message_data(claimed.name, message)
+        _rewrite(message, data)
+        log(claimed, "message-edited", data, now)
+    return data
+
+
+def delete_message(person: Person, room: Room, eid: int) -> None:
+    """Delete a message: its author for as long as EDIT_MINUTES says, moderators always. Raises Problem.
+
+    The text goes from the history and from every event that carried it, so that no replay shows it again.
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        claimed = claim(room, now)
+        is_moderator = access.can_moderate(person, access.role_of(person, claimed.room_id))
+        message = _message(claimed, eid) if is_moderator else _own_message(person, claimed, eid)
+        if not is_moderator and now - message.created > timedelta(minutes=settings.EDIT_MINUTES):
+            raise Problem("TOO_LATE", f"A message can be deleted for {settings.EDIT_MINUTES} minutes.")
+        message.text, message.deleted_at = "", now
+        message.save(update_fields=["text", "deleted_at"])
+        _rewrite(message, message_data(claimed.name, message))
+        log(claimed, "message-deleted", {"id": eid, "room": claimed.name}, now)
+        if message.author_id != person.pk:
+            audit(access.check_signed_in(person), "delete message", room, message.author, f"message {eid}")
+
+
+def _message(claimed: ClaimedEvent, eid: int) -> Message:
+    message = Message.objects.filter(room_id=claimed.room_id, eid=eid, deleted_at=None).first()
+    if message is None:
+        raise Problem("MESSAGE_INVALID", "There is no such message.")
+    return message
+
+
+def _own_message(person: Person, claimed: ClaimedEvent, eid: int) -> Message:
+    if not person.is_authenticated:
+        raise Problem("USER_HAS_TO_LOGIN", "Sign in to change what you wrote.")
+    message = _message(claimed, eid)
+    if message.author_id != person.pk:
+        raise Problem("ROOM_ACCESS_DENIED", "This message is somebody else's.")
+    return message
+
+
+def _rewrite(message: Message, data: dict[str, Any]) -> None:
+    """Give the events that carried the message its text of now: what a replay shows is what the history shows."""
+    events = Event.objects.filter(room_id=message.room_id, type__in=("message", "message-edited"))
+    mine = events.filter(Q(eid=message.eid) | Q(eid__gt=message.eid, data__contains=f'{{"id":{message.eid},'))
+    mine.update(data=eventlog.encode(data))
+
+
+def check_text(text: str) -> str:
+    """The text as it is stored: line ends as \\n. Raises Problem TEXT_INVALID."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if not text.strip():
+        raise Problem("TEXT_INVALID", "A message needs some text.")
+    if len(text) > settings.MESSAGE_MAX_CHARS:
+        raise Problem("TEXT_INVALID", f"A message can have at most {settings.MESSAGE_MAX_CHARS} characters.")
+    if has_control_characters(text, allow="\n\t"):
+        raise Problem("TEXT_INVALID", "A message can't hold control characters.")
+    return text
+
+
+def _check_name(person: Person, name: str) -> str:
+    if person.is_authenticated:
+        return person.shown_name
+    try:
+        return clean_person_name(name)
+    except ValueError as error:
+        raise Problem("NAME_INVALID", str(error)) from None
+
+
+def _check_key(key: str) -> str | None:
+    if len(key) > IDEMPOTENCY_KEY_MAX or not (key.isascii() and (key == "" or key.isprintable())):
+        raise Problem(
+            "IDEMPOTENCY_KEY_INVALID", f"An idempotency key has at most {IDEMPOTENCY_KEY_MAX} printable characters."
+        )
+    return key or None
+
+
+def _store_message(draft: _Draft, room_name: str) -> Posted:
+    now = timezone.now()
+    claim = _claim(draft, room_name, now)
+    access.check_post(draft.person, claim)
+    if draft.type != Message.Type.MESSAGE and not access.can_moderate(draft.person, claim.role):
+        raise Problem("ROOM_ACCESS_DENIED", "Only moderators post warnings and alerts.")
+    if claim.name_taken and not draft.person.is_authenticated:
+        raise Problem("NAME_TAKEN", "This name belongs to somebody who has an account here.")
+    message = Message.objects.create(
+        room_id=claim.room_id,
+        eid=claim.eid,
+        author_id=draft.person.pk,
+        name=draft.name,
+        type=draft.type,
+        text=draft.text,
+        poster=draft.poster,
+        address=draft.address,
+        idempotency_key=draft.key,
+        created=now,
+    )
+    data = message_data(claim.name, message)
+    log(claim, "message", data, now)
+    return Posted(data, created=True)
+
+
+def _claim(draft: _Draft, room_name: str, now: datetime) -> ClaimedEvent:
+    if not is_room_name(room_name):  # before the database sees it: PostgreSQL takes no NUL
+        raise room_invalid()
+    person = draft.person
+    claim = Room.objects.claim_or_make(
+        room_name, now, user_id=person.pk, name_key=person_key(draft.name), address=draft.address
+    )
+    if claim is None:  # a deleted room
+        raise room_invalid()
+    if claim.is_new_room:  # refused, it is rolled back with the rest
+        access.check_create_room(person, room_name)
+    return claim
+
+
+def _repeated(draft: _Draft, room_name: str) -> Posted | None:
+    """The answer to a repeated post; None when the key was not used before."""
+    if draft.key is None:
+        return None
+    message = (
+        Message.objects.select_related("room")
+        .filter(room__name_key=room_key(room_name), poster=draft.poster, idempotency_key=draft.key)
+        .first()
+    )
+    if message is None:
+        return None
+    if (message.text, message.name) != (draft.text, draft.name):
+        raise Problem("IDEMPOTENCY_KEY_REUSED", "This idempotency key was used for another message.")
+    return Posted(message_data(message.room.name, message), created=False)
