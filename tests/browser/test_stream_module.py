@@ -216,7 +216,7 @@ def test_a_long_poll_whose_answer_is_lost_is_given_up(page: Page) -> None:
         if len(asked) in (1, 3, 4):  # the second one is never answered
             route.fulfill(json=batch)
 
-    page.route("**/events/?*", answer)
+    page.route("**/rooms/a/events/", answer)
     page.evaluate(FOLLOW, ["long-poll", ["a"], "room-a:2"])
     wait_for(page, lambda: len(asked) == 2)
     page.clock.run_for(24_000)
