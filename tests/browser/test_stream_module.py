@@ -230,7 +230,7 @@ def wait_for(page: Page, condition: Callable[[], bool]) -> None:
     """Wait while Playwright works, which hears of sockets only then."""
 
     def is_true() -> bool:
-        page.wait_for_load_state()
+        page.wait_for_timeout(20)
         return condition()
 
     wait_until(is_true, 10)
