@@ -16,7 +16,7 @@ def follow(base: str, room: str, token: str = "") -> Iterator[dict[str, Any]]:
             try:
                 token = token or newest(client)
                 headers = {"Accept": "application/json", "Prefer": "wait=25", "Last-Event-ID": token}
-                batch = client.get("events/", headers=headers).raise_for_status().json()
+                batch = client.get("events/", headers=headers, timeout=30).raise_for_status().json()
                 if batch["reset"]:
                     messages, token = reload(client, token, batch["last-event-id"])
                     yield from messages

@@ -6,7 +6,7 @@ from tests.chaos.kinds import POLL_SECONDS
 from tests.chaos.readers.reader import ATTEMPT_SECONDS, Transport
 
 FIRST_SECONDS = 5  # of waiting after an error: so that the report knows soon whether the reader is served again
-ANSWER_SECONDS = 15.0  # on top of the wait: docs/protocol.md
+ANSWER_SECONDS = 5.0  # on top of the wait: docs/protocol.md
 
 
 class LongPoll(Transport):
