@@ -6,6 +6,8 @@ from datetime import timedelta
 from django.db import connection, transaction
 from django.utils import timezone
 
+from chat import publish
+from chat.channels import PersonChannel
 from chat.models import Presence, Room, User
 
 Place = tuple[int, int]  # the row ids of a person and of a room
@@ -56,3 +58,10 @@ def depart(places: Collection[Place]) -> list[Presence]:
             Presence.objects.filter(pk__in=[row.pk for row in rows]).delete()
         gone += rows
     return gone
+
+
+def end_holds(user: User) -> None:
+    """End all by which a person is present, when the transaction commits: only who is signed in can come back."""
+    places = Presence.objects.filter(user=user).values_list("room_id", "room__rights")
+    items = [item for place in places for item in publish.close_person_items(PersonChannel(user.pk, *place))]
+    transaction.on_commit(lambda: publish.send(items), robust=True)

@@ -1,0 +1,127 @@
+"""A person in tabs of a real browser: present once, through reloads, and gone when the browser is."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext
+
+from tests.browser.conftest import CHROMIUM, QUIET
+from tests.readers import Reader
+from tests.service import Service, free_port, wait_until
+
+GRACE = 12  # of chat.presence
+
+
+@pytest.fixture(scope="module")
+def present_service() -> Iterator[Service]:
+    """A service with its companion."""
+    with Service() as running:
+        running.start("presence")
+        time.sleep(1)
+        yield running
+
+
+@dataclass
+class Person:
+    """Somebody with an account, signed in in a browser profile of their own."""
+
+    username: str
+    cookie: str
+
+    def sign_in(self, context: BrowserContext, service: Service) -> None:
+        context.add_cookies([{"name": "sessionid", "value": self.cookie, "url": service.url}])
+
+
+@pytest.fixture
+def ann(present_service: Service) -> Person:
+    username = f"ann{free_port()}"
+    code = (
+        "from django.contrib.auth import SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY;"
+        "from django.contrib.sessions.backends.db import SessionStore; from chat.models import User;"
+        f"user = User.objects.create_user({username!r}); session = SessionStore();"
+        "session[SESSION_KEY] = str(user.pk); session[HASH_SESSION_KEY] = user.get_session_auth_hash();"
+        "session[BACKEND_SESSION_KEY] = 'django.contrib.auth.backends.ModelBackend'; session.save();"
+        "print(session.session_key)"
+    )
+    return Person(username, present_service.shell(code).strip().splitlines()[-1])
+
+
+def people(service: Service, room: str) -> list[str]:
+    return [person["username"] for person in service.get(f"/rooms/{room}/people/").json()["people"]]
+
+
+def notices(reader: Reader) -> list[str]:
+    return [seen.type for seen in list(reader.seen) if seen.type in ("enter", "leave")]
+
+
+def test_three_tabs_that_reload_ten_times_are_one_person_who_enters_once(
+    chromium: Browser, present_service: Service, room: str, ann: Person
+) -> None:
+    service = present_service
+    service.say(room, "hello")
+    context = chromium.new_context()
+    ann.sign_in(context, service)
+    asked: list[str] = []
+    context.on("request", lambda request: asked.append(request.url) if "/presence/?" in request.url else None)
+    with Reader(service.url, f"/rooms/{room}/events/") as reader:
+        tabs = [context.new_page() for _ in range(3)]
+        for tab in tabs:
+            tab.goto(f"{service.url}/{room}?user={ann.username}")
+        wait_until(lambda: people(service, room) == [ann.username], 10, "presence")
+        assert len(asked) == 1  # one connection for all tabs
+        for number in range(10):
+            tabs[number % 3].reload()
+            tabs[number % 3].wait_for_timeout(300)
+        tabs[0].wait_for_timeout((GRACE + 3) * 1000)
+        assert people(service, room) == [ann.username]
+        assert notices(reader) == ["enter"]
+        tabs[0].close()
+        tabs[1].close()
+        tabs[2].wait_for_timeout((GRACE + 3) * 1000)
+        assert notices(reader) == ["enter"]
+        context.close()
+        wait_until(lambda: notices(reader) == ["enter", "leave"], 30, "leaving")
+        assert people(service, room) == []
+
+
+def test_a_browser_that_is_killed_is_gone_within_30_s(
+    chromium: Browser, present_service: Service, room: str, ann: Person
+) -> None:
+    service = present_service
+    service.say(room, "hello")
+    other = chromium.browser_type.launch(executable_path=CHROMIUM, args=QUIET)
+    context = other.new_context()
+    ann.sign_in(context, service)
+    context.new_page().goto(f"{service.url}/{room}?user={ann.username}")
+    wait_until(lambda: people(service, room) == [ann.username], 10, "presence")
+    other.close()  # Playwright ends the process; nothing of the page runs any more
+    killed = time.monotonic()
+    wait_until(lambda: not people(service, room), 30, "leaving")
+    assert time.monotonic() - killed > GRACE - 2
+
+
+def test_a_visitor_asks_for_nothing(chromium: Browser, present_service: Service, room: str) -> None:
+    present_service.say(room, "hello")
+    page = chromium.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{present_service.url}/{room}?user=gus")
+    page.wait_for_timeout(1500)
+    page.close()
+    assert not [url for url in asked if "presence" in url]
+
+
+def test_where_polls_are_asked_for_presence_polls_too(
+    chromium: Browser, present_service: Service, room: str, ann: Person
+) -> None:
+    present_service.say(room, "hello")
+    context = chromium.new_context()
+    ann.sign_in(context, present_service)
+    page = context.new_page()
+    page.goto(f"{present_service.url}/{room}?user={ann.username}&transport=long-poll")
+    wait_until(lambda: people(present_service, room) == [ann.username], 10, "presence")
+    page.wait_for_timeout(25_000)
+    assert people(present_service, room) == [ann.username]
+    context.close()
