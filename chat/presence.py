@@ -71,9 +71,10 @@ class Companion:
         self._leaving: dict[Place, float] = {}  # when who has no lease is gone
         self._grace: dict[Place, float] = {}
         self._rights: dict[int, int] = {}
-        self._untold: set[int] = set()  # rooms that have not heard their number of people
         self._told: dict[int, float] = {}
         self._extend(now)
+        # Rooms that have not heard their number of people: a companion before this one may have died before saying it.
+        self._untold = {room for _, room in self._present}
 
     def hear(self, said: Subscription, now: float) -> None:
         """Take what a proxy said."""
@@ -101,6 +102,7 @@ class Companion:
             self._leaving[place] = now + self._grace.pop(place, GRACE)
         due = {place for place, moment in self._leaving.items() if moment <= now}
         self._depart((due | without_right) & self._present, rooms)
+        self._rights = {room.pk: room.rights for room in rooms.values()}
         self._end_holds(rooms, now)
         self._tell(rooms, now)
         if now >= self._extend_at:
@@ -125,7 +127,6 @@ class Companion:
     def _without_right(self, rooms: dict[int, Room]) -> set[Place]:
         """Of the rooms whose rights changed: who is present and may not read any more. The others get their grace."""
         changed = [room for room in rooms.values() if self._rights.get(room.pk) != room.rights]
-        self._rights = {room.pk: room.rights for room in rooms.values()}
         lost: set[Place] = {place for place in self._present if place[1] not in rooms}
         for room in changed:
             places = {place for place in self._present if place[1] == room.pk}

@@ -125,3 +125,25 @@ def test_where_polls_are_asked_for_presence_polls_too(
     page.wait_for_timeout(25_000)
     assert people(present_service, room) == [ann.username]
     context.close()
+
+
+def test_who_loses_the_right_asks_no_more(chromium: Browser, present_service: Service, room: str, ann: Person) -> None:
+    service = present_service
+    service.say(room, "hello")
+    context = chromium.new_context()
+    ann.sign_in(context, service)
+    asked: list[str] = []
+    context.on("request", lambda request: asked.append(request.url) if "/presence/?" in request.url else None)
+    page = context.new_page()
+    page.goto(f"{service.url}/{room}?user={ann.username}")
+    wait_until(lambda: people(service, room) == [ann.username], 10, "presence")
+    service.shell(
+        "from chat.models import *; from chat import actions;"
+        f"sam = User.objects.create_user('sam{room}', is_staff=True);"
+        f"[room] = Room.objects.standing(sam.pk, [{room.lower()!r}]);"
+        f"actions.restrict(sam, room, 'ban', User.objects.get(username={ann.username!r}))"
+    )
+    wait_until(lambda: not people(service, room), 3, "removal")
+    page.wait_for_timeout(10_000)
+    assert len(asked) <= 2  # one more, which was refused
+    context.close()

@@ -12,6 +12,7 @@ from contextlib import closing
 
 import pytest
 
+from tests.conftest import POSTGRES
 from tests.readers import Reader
 from tests.service import ROOT, Service, free_port, session_members, wait_until
 
@@ -88,9 +89,11 @@ class Hold:
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[Service]:
-    """A service with its companion; two proxies are published to and listened to."""
-    running = Service()
+def service(postgres: str) -> Iterator[Service]:
+    """A service with its companion; two proxies are published to and listened to. The browser tests are on SQLite."""
+    name = f"presence_{os.getpid()}_{free_port()}"
+    subprocess.run([POSTGRES / "psql", "-q", f"{postgres}/postgres", "-c", f"create database {name}"], check=True)
+    running = Service(f"{postgres}/{name}")
     second = SecondPushpin(running)
     running.environment["GRIP_URL"] += f" tcp://127.0.0.1:{second.zmq_port}"
     running.environment["GRIP_STATS"] = (

@@ -1,7 +1,10 @@
-import { backoff } from "./backoff.js";
+import { backoff, between } from "./backoff.js";
+import { watchNetwork } from "./network.js";
 
 /** How long a stream may be without its first event: then the network holds streams back, and polls do. */
 const FIRST_MS = 10_000;
+/** The service says something every 20 s at least: silence for longer than two of these means a dead connection. */
+const SILENCE_MS = 50_000;
 
 /**
  * Holds the connection by which a signed-in person is present in rooms. Many tabs of a browser hold one for each room:
@@ -14,6 +17,7 @@ export class Presence {
   #connection = null;
   #attempt = 0;
   #timer = 0;
+  #silence = 0;
 
   /**
    * @param {object} [options]
@@ -21,6 +25,12 @@ export class Presence {
    */
   constructor({ polls = false } = {}) {
     this.#polls = polls;
+    watchNetwork(new AbortController().signal, {
+      changed: () => this.#open(between(0, 500)),
+      looked: () => {},
+      left: () => this.#close(),
+      returned: () => this.#open(0),
+    });
   }
 
   /**
@@ -59,10 +69,23 @@ export class Presence {
   #open(ms) {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      this.#connection?.close();
-      this.#connection = null;
-      if (this.#held.size) this.#connection = this.#polls ? this.#poll() : this.#stream();
+      this.#close();
+      if (!this.#held.size) return;
+      this.#heard();
+      this.#connection = this.#polls ? this.#poll() : this.#stream();
     }, ms);
+  }
+
+  #close() {
+    clearTimeout(this.#timer);
+    clearTimeout(this.#silence);
+    this.#connection?.close();
+    this.#connection = null;
+  }
+
+  #heard() {
+    clearTimeout(this.#silence);
+    this.#silence = setTimeout(() => this.#open(0), SILENCE_MS);
   }
 
   #retry() {
@@ -75,21 +98,19 @@ export class Presence {
       this.#polls = true;
       this.#open(0);
     }, FIRST_MS);
-    const close = () => {
-      clearTimeout(first);
-      source.close();
-    };
     source.addEventListener("stream-open", () => {
       clearTimeout(first);
       this.#attempt = 0;
+      this.#heard();
     });
-    // Signed out, or the room is closed to us: nothing to come back for.
-    source.addEventListener("stream-error", close);
+    source.addEventListener("keep-alive", () => this.#heard());
+    // Signed out, or a room is closed to us: nothing to come back for, until a room is left or entered.
+    source.addEventListener("stream-error", () => this.#close());
     // An end is the usual thing, and the browser comes back by itself. It gives up at an error status.
-    source.onerror = () => {
-      if (source.readyState !== EventSource.CLOSED) return;
-      close();
-      this.#retry();
+    source.onerror = () => source.readyState === EventSource.CLOSED && this.#retry();
+    const close = () => {
+      clearTimeout(first);
+      source.close();
     };
     return { close };
   }
@@ -100,9 +121,10 @@ export class Presence {
       for (;;) {
         const answer = await fetch(this.#address(), { headers: { Accept: "application/json" }, signal: given.signal });
         if (answer.status >= 500) throw new Error(`status ${answer.status}`);
-        if (!answer.ok) return;
+        if (!answer.ok) return this.#close();
         await answer.text();
         this.#attempt = 0;
+        this.#heard();
       }
     };
     ask().catch(() => given.signal.aborted || this.#retry());
