@@ -12,6 +12,7 @@ from tests.readers import Reader
 from tests.service import Service, free_port, wait_until
 
 GRACE = 12  # of chat.presence
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +37,10 @@ class Person:
 
 @pytest.fixture
 def ann(present_service: Service) -> Person:
+    return make_person(present_service)
+
+
+def make_person(service: Service) -> Person:
     username = f"ann{free_port()}"
     code = (
         "from django.contrib.auth import SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY;"
@@ -45,7 +50,7 @@ def ann(present_service: Service) -> Person:
         "session[BACKEND_SESSION_KEY] = 'django.contrib.auth.backends.ModelBackend'; session.save();"
         "print(session.session_key)"
     )
-    return Person(username, present_service.shell(code).strip().splitlines()[-1])
+    return Person(username, service.shell(code).strip().splitlines()[-1])
 
 
 def people(service: Service, room: str) -> list[str]:
@@ -147,3 +152,33 @@ def test_who_loses_the_right_asks_no_more(chromium: Browser, present_service: Se
     page.wait_for_timeout(10_000)
     assert len(asked) <= 2  # one more, which was refused
     context.close()
+
+
+def test_tabs_without_web_locks_agree_too(chromium: Browser, room: str) -> None:
+    """Plain http to another machine: no Web Locks there, and six connections for all tabs."""
+    with Service(ALLOWED_HOSTS="chat.test") as service:
+        service.start("presence")
+        service.say(room, "hello")
+        ann = make_person(service)
+        url = f"http://chat.test:{service.port}"
+        rules = "--host-resolver-rules=MAP chat.test 127.0.0.1"
+        other = chromium.browser_type.launch(executable_path=CHROMIUM, args=[*QUIET, rules])
+        context = other.new_context()
+        context.add_cookies([{"name": "sessionid", "value": ann.cookie, "url": url}])
+        asked: list[str] = []
+        context.on("request", lambda request: asked.append(request.url) if "/presence/?" in request.url else None)
+        tabs = [context.new_page() for _ in range(3)]
+        for tab in tabs:
+            tab.goto(f"{url}/{room}?user={ann.username}")
+        assert tabs[0].evaluate("navigator.locks === undefined")
+        wait_until(lambda: people(service, room) == [ann.username], 10, "presence")
+        tabs[2].wait_for_timeout(2000)
+        assert len(asked) == 1
+        tabs[0].close()
+        tabs[2].wait_for_timeout(4000)
+        assert len(asked) == 2
+        with Reader(service.url, f"/rooms/{room}/events/") as reader:
+            tabs[2].wait_for_timeout((GRACE + 2) * 1000)
+            assert notices(reader) == []
+            other.close()
+            wait_until(lambda: notices(reader) == ["leave"], 30, "leaving")

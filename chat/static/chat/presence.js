@@ -1,4 +1,5 @@
 import { backoff, between } from "./backoff.js";
+import { lease } from "./lease.js";
 import { watchNetwork } from "./network.js";
 
 /** How long a stream may be without its first event: then the network holds streams back, and polls do. */
@@ -7,8 +8,8 @@ const FIRST_MS = 10_000;
 const SILENCE_MS = 50_000;
 
 /**
- * Holds the connection by which a signed-in person is present in rooms. Many tabs of a browser hold one for each room:
- * they agree by the Web Locks API. Where there is none (plain http to another machine) each tab holds its own.
+ * Holds the connection by which a signed-in person is present in rooms. The tabs of a browser agree which of them holds
+ * it for a room, by the Web Locks API or by a lease: over HTTP/1.1 a browser has six connections for all of them.
  */
 export class Presence {
   #polls;
@@ -41,13 +42,12 @@ export class Presence {
     if (this.#rooms.has(room)) return;
     const left = new AbortController();
     this.#rooms.set(room, left);
-    const hold = () =>
-      new Promise((release) => {
-        this.#change(() => this.#held.add(room));
-        left.signal.addEventListener("abort", release);
-      });
-    if (!navigator.locks) hold();
-    else navigator.locks.request(`corkboard presence ${room}`, { signal: left.signal }, hold).catch(() => {});
+    const name = `corkboard presence ${room}`;
+    const held = () => this.#change(() => this.#held.add(room));
+    const lost = () => this.#change(() => this.#held.delete(room));
+    if (!navigator.locks) return lease(name, left.signal, { held, lost });
+    const hold = () => new Promise((release) => (left.signal.addEventListener("abort", release), held()));
+    navigator.locks.request(name, { signal: left.signal }, hold).catch(() => {}); // left before its turn came
   }
 
   /**
