@@ -182,3 +182,26 @@ def test_tabs_without_web_locks_agree_too(chromium: Browser, room: str) -> None:
             assert notices(reader) == []
             other.close()
             wait_until(lambda: notices(reader) == ["leave"], 30, "leaving")
+
+
+def test_a_page_comes_back_after_django_was_away_and_nobody_left(
+    chromium: Browser, present_service: Service, room: str, ann: Person
+) -> None:
+    service = present_service
+    service.say(room, "hello")
+    context = chromium.new_context()
+    ann.sign_in(context, service)
+    page = context.new_page()
+    page.goto(f"{service.url}/{room}?user={ann.username}")
+    wait_until(lambda: people(service, room) == [ann.username], 10, "presence")
+    with Reader(service.url, f"/rooms/{room}/events/") as reader:
+        service.stop("gunicorn")
+        page.context.set_offline(True)  # ends the hold, as the companion does with an old one
+        page.context.set_offline(False)
+        page.wait_for_timeout(3000)
+        service.start("gunicorn")
+        service.wait_ready()
+        page.wait_for_timeout((GRACE + 5) * 1000)
+        assert people(service, room) == [ann.username]
+        assert notices(reader) == []
+    context.close()

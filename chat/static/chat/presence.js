@@ -12,6 +12,7 @@ const SILENCE_MS = 50_000;
  * it for a room, by the Web Locks API or by a lease: over HTTP/1.1 a browser has six connections for all of them.
  */
 export class Presence {
+  #onlyPolls;
   #polls;
   #rooms = new Map();
   #held = new Set();
@@ -25,7 +26,7 @@ export class Presence {
    * @param {boolean} [options.polls] whether to ask by long-polling, as where a network lets no stream through
    */
   constructor({ polls = false } = {}) {
-    this.#polls = polls;
+    this.#onlyPolls = this.#polls = polls;
     watchNetwork(new AbortController().signal, {
       changed: () => this.#open(between(0, 500)),
       looked: () => {},
@@ -89,6 +90,7 @@ export class Presence {
   }
 
   #retry() {
+    this.#polls = this.#onlyPolls; // it was the service that was away, not the network that holds streams back
     this.#open(backoff(++this.#attempt));
   }
 
@@ -107,7 +109,11 @@ export class Presence {
     // Signed out, or a room is closed to us: nothing to come back for, until a room is left or entered.
     source.addEventListener("stream-error", () => this.#close());
     // An end is the usual thing, and the browser comes back by itself. It gives up at an error status.
-    source.onerror = () => source.readyState === EventSource.CLOSED && this.#retry();
+    source.onerror = () => {
+      if (source.readyState !== EventSource.CLOSED) return;
+      clearTimeout(first);
+      this.#retry();
+    };
     const close = () => {
       clearTimeout(first);
       source.close();
