@@ -7,6 +7,7 @@ A room has several channels, each for one kind of hold, named by the room's row 
     p<room>.<rights>   long-polls of this one room (beside sockets on one channel they break the order of these)
     q<room>.<rights>   long-polls of several rooms, which are told to ask again: only the log has all positions
     c<room>.<rights>   control: closes and notices, without ids (an item without id would count as a gap above)
+    u<user>.<room>.<rights>   a person present in the room: only holds of presence carry it
     n.<key>            readers who wait for a room that does not exist yet
 
 and one is for all holds:
@@ -33,6 +34,7 @@ ROOM_PREFIX = "room-"
 ALL = "all"
 _POSITIONED = re.compile(r"([rmpq])([0-9]{1,18})\.([0-9]{1,9})\Z")
 _WAITING = re.compile(r"n\.(.{1,64})\Z")
+_PERSON = re.compile(r"u([0-9]{1,18})\.([0-9]{1,18})\.([0-9]{1,9})\Z")
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,24 @@ class RoomChannel:
 
     def __str__(self) -> str:
         return f"{self.family}{self.room_id}.{self.rights}"
+
+
+@dataclass(frozen=True)
+class PersonChannel:
+    """The channel of one person in one room: that somebody is subscribed says that this person is present."""
+
+    user_id: int
+    room_id: int
+    rights: int
+
+    def __str__(self) -> str:
+        return f"u{self.user_id}.{self.room_id}.{self.rights}"
+
+
+def parse_person(name: str) -> PersonChannel | None:
+    """The person's channel called `name`, or None when it is something else."""
+    match = _PERSON.match(name)
+    return PersonChannel(int(match[1]), int(match[2]), int(match[3])) if match else None
 
 
 def parse(name: str) -> RoomChannel | None:

@@ -97,8 +97,9 @@ RETURNING id, name, visibility, rights, counter, pruned_through, archived_at, cr
 
 # Every reader who comes back asks this. Written out, since the ORM takes five times as long to say the same.
 _STANDING = """
-SELECT id, name, name_key, title, topic, kind, visibility, archived_at, deleted_at, rights, counter, pruned_through,
-    last_event_at, (SELECT role FROM chat_membership WHERE room_id = chat_room.id AND user_id = %s) AS role,
+SELECT id, name, name_key, title, topic, kind, visibility, notices, archived_at, deleted_at, rights, counter,
+    pruned_through, last_event_at,
+    (SELECT role FROM chat_membership WHERE room_id = chat_room.id AND user_id = %s) AS role,
     EXISTS (SELECT 1 FROM chat_restriction WHERE room_id = chat_room.id AND user_id = %s AND kind = 'ban'
         AND (until IS NULL OR until > %s)) AS banned
 FROM chat_room WHERE name_key IN ({keys})
@@ -183,6 +184,9 @@ class Room(models.Model):
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="created_rooms")
     created = models.DateTimeField(default=timezone.now, editable=False)
     archived_at = models.DateTimeField(null=True, blank=True)
+    # Whether it is announced who enters and leaves. The database knows the default, since the first post of a room's
+    # name makes the room in a statement of its own.
+    notices = models.BooleanField(default=True, db_default=True)
     # A tombstone: a deleted room keeps its row, so that its name never starts its ids again.
     deleted_at = models.DateTimeField(null=True, blank=True)
     # Raised whenever somebody loses a right: streams opened under an older version end (see chat.channels).
@@ -243,6 +247,21 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} in {self.room} ({self.role})"
+
+
+class Presence(models.Model):
+    """That a person is in a room right now. `manage.py presence` keeps it true, and extends `until` while it runs."""
+
+    room = models.ForeignKey(Room, models.CASCADE, related_name="presences", db_index=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="presences")
+    since = models.DateTimeField(default=timezone.now)
+    until = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("room", "user"), name="presence_unique"),)
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.room}"
 
 
 class Restriction(models.Model):

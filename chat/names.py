@@ -7,7 +7,7 @@ ROOM_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.~-]{0,63}\Z")
 ROOM_NAME_RULE = "1 to 64 letters, digits, or _ . ~ - (the first one a letter or digit)"
 # First segments of other URLs, and files that browsers ask for at the root.
 RESERVED_ROOM_NAMES = frozenset(
-    "api rooms events accounts static media admin health strangers hooks recover -"
+    "api rooms events presence accounts static media admin health strangers hooks recover -"
     " robots.txt favicon.ico sw.js manifest.webmanifest".split()
 )
 # Private, direct and stranger rooms have random names under this prefix, so that a name tells nothing.

@@ -23,7 +23,7 @@ from gripcontrol import HttpResponseFormat, HttpStreamFormat, WebSocketMessageFo
 from pubcontrol import Format, Item
 
 from chat import channels
-from chat.channels import RoomChannel
+from chat.channels import PersonChannel, RoomChannel
 from chat.eventlog import encode_batch, encode_event, token
 from chat.models import Event, Room
 
@@ -75,14 +75,23 @@ def newest_items(room: Room, eid: int) -> list[bytes]:
 
     A long-poll gets none: the end of its wait brings it back to the log.
     """
-    notice = sse_encode_event("newest", newest_data(room.name, eid), json_encode=True)
-    formats = [HttpStreamFormat(notice), _newest_frame(room.name, eid)]
+    return notice_items(room, "newest", newest_data(room.name, eid))
+
+
+def notice_items(room: Room, kind: str, data: dict[str, Any]) -> list[bytes]:
+    """An event that is not logged, for the streams and sockets of a room: it has no id and is never repeated."""
+    formats = [HttpStreamFormat(sse_encode_event(kind, data, json_encode=True)), _frame(kind, data)]
     return [encode_item(channels.control(room.pk, room.rights), formats)]
 
 
 def close_items(room_id: int, rights: int) -> list[bytes]:
     """The end of everything held under these rights: who still has the right comes back by itself."""
     return [encode_item(channels.control(room_id, rights), _close())]
+
+
+def close_person_items(channel: PersonChannel) -> list[bytes]:
+    """The end of a person's holds of presence; who is still there comes back at once."""
+    return [encode_item(str(channel), _close())]
 
 
 def close_all_items() -> list[bytes]:
@@ -96,8 +105,12 @@ def newest_data(name: str, eid: int) -> dict[str, str]:
 
 
 def _newest_frame(name: str, eid: int) -> Format:
-    frame = {"type": "newest", "data": newest_data(name, eid)}
-    return WebSocketMessageFormat(json.dumps(frame, separators=(",", ":")))
+    return _frame("newest", newest_data(name, eid))
+
+
+def _frame(kind: str, data: dict[str, Any]) -> Format:
+    frame = {"type": kind, "data": data}
+    return WebSocketMessageFormat(json.dumps(frame, ensure_ascii=False, separators=(",", ":")))
 
 
 def _close() -> list[Format]:

@@ -7,6 +7,7 @@
 #   WEB_HOST WEB_PORT                                    where Django is (127.0.0.1, 8000)
 #   GRIP_KEY or GRIP_KEY_FILE                            signs what is forwarded ($CORKBOARD_VAR/grip_key)
 #   PUSHPIN_RUNDIR                                       configuration and sockets ($CORKBOARD_VAR/pushpin)
+#   PUSHPIN_STATS_SPEC                                   where it says who is subscribed ($PUSHPIN_RUNDIR/pushpin-stats)
 #   PUSHPIN_MAX_CLIENTS                                  connections held at once (from the limit on open files)
 set -eu
 
@@ -63,6 +64,7 @@ WEB_HOST=${WEB_HOST:-127.0.0.1}
 WEB_PORT=${WEB_PORT:-8000}
 MAX_CLIENTS=$max_clients
 ZURL_OUT_SPECS=$zurl_out_specs
+STATS_SPEC=${PUSHPIN_STATS_SPEC:-ipc://$rundir/pushpin-stats}
 GRIP_KEY=base64:$(printf %s "$key" | base64 | tr -d '\n')
 VALUES
 }

@@ -38,6 +38,7 @@ PROGRAMS = {
         15,  # gunicorn's graceful_timeout and some
     ),
     "relay": ([sys.executable, "manage.py", "relay"], 5),
+    "presence": ([sys.executable, "manage.py", "presence"], 5),
     "prune": ([sys.executable, "manage.py", "prune", "--every", "600"], 5),
 }
 

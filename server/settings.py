@@ -140,13 +140,19 @@ def _proxy(url: str) -> dict[str, str | bytes]:
 
 
 GRIP_PROXIES = [_proxy(url) for url in env.items("GRIP_URL", "tcp://127.0.0.1:5560")]
+# Where they say who is subscribed: the `stats_spec` of each, for manage.py presence.
+_rundir = env.text("PUSHPIN_RUNDIR", str(VAR / "pushpin"))
+GRIP_STATS = env.items("GRIP_STATS", f"ipc://{_rundir}/pushpin-stats")
+for _address in GRIP_STATS:
+    if not _address.startswith(("tcp://", "ipc://")):
+        raise ImproperlyConfigured(f"GRIP_STATS takes addresses like tcp://127.0.0.1:5562, not {_address!r}.")
 GRIP_PROXY_REQUIRED = True
 EVENTSTREAM_STORAGE_CLASS = "chat.eventlog.EventLog"
 EVENTSTREAM_CHANNELMANAGER_CLASS = "chat.channels.RoomChannelManager"
 
 # Pages of other sites that may use the API and the streams: with tokens, never with cookies.
 CORS_ALLOWED_ORIGINS = env.items("CORS_ORIGINS")
-CORS_URLS_REGEX = r"^/(api|events|rooms)/"
+CORS_URLS_REGEX = r"^/(api|events|presence|rooms)/"
 CORS_ALLOW_HEADERS = ["accept", "authorization", "content-type", "idempotency-key", "last-event-id", "prefer"]
 CORS_EXPOSE_HEADERS = ["last-event-id", "link", "preference-applied", "retry-after"]
 
@@ -155,3 +161,6 @@ ROOM_CREATION = env.text("ROOM_CREATION", "anyone", choices=("anyone", "accounts
 RETENTION_HOURS = env.integer("RETENTION_HOURS", 24, at_least=1, at_most=876_000)
 EDIT_MINUTES = env.integer("EDIT_MINUTES", 60, at_least=0, at_most=525_600)
 MESSAGE_MAX_CHARS = env.integer("MESSAGE_MAX_CHARS", 8000, at_least=1, at_most=50_000)
+# Whether it is announced who enters and leaves; never in rooms with more people present than this.
+NOTICES = env.boolean("NOTICES", True)
+NOTICES_MAX = env.integer("NOTICES_MAX", 30, at_least=0, at_most=1000)

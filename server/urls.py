@@ -11,6 +11,8 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("events/", endpoint.events, name="events"),
     path("rooms/<str:name>/events/", endpoint.room_events, name="room-events"),
+    path("presence/", endpoint.presence, name="presence"),
+    path("rooms/<str:name>/presence/", endpoint.room_presence, name="room-presence"),
     path("recover/", sse.recover),
     path("recover/<str:batch>/", sse.recover),
     path("health/live", views.live),

@@ -15,6 +15,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from tests.service import wait_until
 
+UNLOGGED = ("enter", "leave", "presence")
 TRANSPORTS = ("sse", "long-poll", "websocket")
 # What docs/protocol.md asks of a client: an attempt without an answer is given up (in its first moments after a start
 # Pushpin can lose a request), and so is a stream that is silent for longer than two keep-alives.
@@ -264,6 +265,8 @@ class _SocketFeed:
         elif kind == "stream-reset":
             self._open(frame["id"])
             self._reader._take(Seen(frame["id"], kind, json.dumps(frame["data"])))
+        elif kind in UNLOGGED:
+            self._reader._take(Seen("", kind, json.dumps(frame["data"])))
         elif "id" in frame:
             self._event(Seen(frame["id"], kind, json.dumps(frame["data"])))
 

@@ -126,7 +126,7 @@ class Service:
         return self.manage("shell", "-v0", "-c", code)
 
     def start(self, name: str) -> None:
-        """Start one of pushpin, gunicorn and relay."""
+        """Start one of pushpin, gunicorn, relay and presence."""
         environment = dict(self.environment)
         if name == "gunicorn" and self.lose_publishes:
             environment["GRIP_URL"] = "tcp://127.0.0.1:1"
@@ -145,7 +145,7 @@ class Service:
             return ["sh", str(ROOT / "pushpin" / "entrypoint.sh")]
         if name == "gunicorn":
             return [sys.executable, "-m", "gunicorn", "-c", "server/gunicorn.conf.py", "server.wsgi:application"]
-        return [sys.executable, "manage.py", "relay"]
+        return [sys.executable, "manage.py", name]
 
     def stop(self, name: str, how: signal.Signals = signal.SIGTERM) -> None:
         """End a process and everything it started (Pushpin's parts have process groups of their own)."""

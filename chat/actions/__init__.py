@@ -3,6 +3,7 @@
 messages    post, edit, delete
 rooms       make, change, archive, delete; after a restore
 members     join, leave, invites, roles
+presence    who is in a room, kept by its companion
 moderation  mute, ban, remove; what is written into the audit
 people      accounts, guests, tokens, the first administrator
 log         the event of a change; taking rights away

@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from chat.actions.log import audit, revoke
+from chat.actions.presence import end_holds
 from chat.actions.rooms import DEFAULT_ROOM
 from chat.models import ApiToken, Room, User, digest_of
 from chat.names import clean_person_name, person_key
@@ -95,12 +96,14 @@ def sign_out(user: User) -> None:
     """End what a person's streams receive by their rights; the session itself is ended by the view."""
     with transaction.atomic():
         revoke(_rooms_by_right(user))
+        end_holds(user)
 
 
 def close_account(actor: User, user: User) -> None:
     """Close an account: no sign-in, no token, nothing more received. What they wrote stays under their name."""
     with transaction.atomic():
         revoke(_rooms_by_right(user))
+        end_holds(user)
         User.objects.filter(pk=user.pk).update(is_active=False)
         user.tokens.all().delete()
         audit(actor, "close account", None, user)

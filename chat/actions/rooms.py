@@ -48,7 +48,7 @@ def create_room(person: Person, name: str, *, title: str = "", topic: str = "", 
 
 
 def change_room(person: Person, room: Room, **changes: Any) -> Room:
-    """Change `title`, `topic`, `visibility` or `archived` of a room; readers get `room-changed`. Raises Problem.
+    """Change `title`, `topic`, `visibility`, `archived` or `notices`; readers get `room-changed`. Raises Problem.
 
     An open room that is closed to some gets a new name, since the old one is known, and all its streams end.
     """
@@ -99,6 +99,7 @@ def room_data(room: Room) -> dict[str, Any]:
         "topic": room.topic,
         "visibility": room.visibility,
         "archived": room.archived_at is not None,
+        "notices": room.notices,
     }
 
 
@@ -116,6 +117,8 @@ def _apply(person: Person, room: Room, changes: dict[str, Any]) -> None:
         room.topic = _line(changes["topic"], "topic", TOPIC_MAX)
     if "archived" in changes:
         room.archived_at = timezone.now() if changes["archived"] else None
+    if "notices" in changes:
+        room.notices = changes["notices"]
     if "visibility" in changes:
         _check_visibility(person, changes["visibility"])
         if room.kind != Room.Kind.ROOM:

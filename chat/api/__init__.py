@@ -10,6 +10,7 @@ from ninja.openapi.schema import OpenAPISchema
 
 from chat.api.messages import router as messages
 from chat.api.parser import BodyParser, too_large
+from chat.api.presence import router as presence
 from chat.problems import Problem, problem_response
 from chat.views import error_page
 
@@ -40,6 +41,7 @@ api = CorkboardAPI(
     parser=BodyParser(),
 )
 api.add_router("/rooms", messages)
+api.add_router("/rooms", presence)
 
 # The code of a refusal by the field that was wrong.
 FIELD_CODES = {"text": "TEXT_INVALID", "from": "NAME_INVALID", "client_id": "IDEMPOTENCY_KEY_INVALID"}

@@ -5,4 +5,5 @@ feeds      rooms and positions: what a token says, what comes after it, what the
 sse        server-sent events, and the recovery link that Pushpin follows
 longpoll   JSON batches, held until something comes
 websocket  commands and event frames, by WebSocket-over-HTTP
+presence   the hold by which a person is present
 """

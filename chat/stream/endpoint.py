@@ -5,9 +5,12 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 from django_eventstream.utils import sse_encode_error
 
+from chat import access
 from chat.channels import ROOM_PREFIX
-from chat.problems import Problem, problem_response
+from chat.models import Room
+from chat.problems import Problem, problem_response, room_invalid
 from chat.stream import feeds, longpoll, sse, websocket
+from chat.stream import presence as holds
 from chat.stream.grip import grip_of, is_socket, takes_sockets
 
 SSE = "text/event-stream"
@@ -29,6 +32,30 @@ def events(request: HttpRequest) -> HttpResponse:
     return _answer(request, request.GET.getlist("channel"), prefix=ROOM_PREFIX)
 
 
+@require_http_methods(["GET"])
+def room_presence(request: HttpRequest, name: str) -> HttpResponse:
+    """/rooms/<room>/presence/: present in one room as long as the connection lasts."""
+    return _answer_presence(request, [name])
+
+
+@require_http_methods(["GET"])
+def presence(request: HttpRequest) -> HttpResponse:
+    """/presence/?channel=room-<a>&channel=room-<b>: in several rooms on one connection."""
+    return _answer_presence(request, request.GET.getlist("channel"), prefix=ROOM_PREFIX)
+
+
+def _answer_presence(request: HttpRequest, names: list[str], prefix: str = "") -> HttpResponse:
+    try:
+        kind = _kind_of(request)
+        user = access.check_signed_in(access.reader_of(request))
+        rooms = [room or Room() for room in access.find_rooms(user, _room_names(names, prefix)).values()]
+        if not all(room.pk for room in rooms):
+            raise room_invalid()
+    except Problem as problem:
+        return _refuse(request, problem)
+    return holds.long_poll(request, user, rooms) if kind == JSON else holds.stream(request, user, rooms)
+
+
 def _answer(request: HttpRequest, names: list[str], prefix: str = "") -> HttpResponse:
     if is_socket(request):
         return websocket.answer(request, lambda: _room_names(names, prefix, at_least=0))
@@ -38,17 +65,18 @@ def _answer(request: HttpRequest, names: list[str], prefix: str = "") -> HttpRes
 @require_http_methods(["GET"])
 def _answer_get(request: HttpRequest, names: list[str], prefix: str) -> HttpResponse:
     try:
-        if not grip_of(request).proxied:
-            raise Problem("PROXY_REQUIRED", "Streams are served through the proxy only: use the public address.")
-        kind = _kind(request.headers.get("Accept", ""))
+        kind = _kind_of(request)
         rooms = feeds.of_request(request, _room_names(names, prefix), feeds.token_text(request))
     except Problem as problem:
         return _refuse(request, problem)
     return longpoll.answer(request, rooms) if kind == JSON else sse.answer(request, rooms)
 
 
-def _kind(accept: str) -> str:
-    """The transport that an Accept header asks for."""
+def _kind_of(request: HttpRequest) -> str:
+    """The transport that the request asks for. Raises Problem, also for what did not come through the proxy."""
+    if not grip_of(request).proxied:
+        raise Problem("PROXY_REQUIRED", "Streams are served through the proxy only: use the public address.")
+    accept = request.headers.get("Accept", "")
     if not accept or SSE in accept:
         return SSE
     if JSON in accept:

@@ -15,26 +15,29 @@ LAYERS: list[set[str]] = [
     {"chat.api", "chat.management.commands.*"},
     {"chat.api.*"},
     {"chat.stream.endpoint"},
-    {"chat.views", "chat.stream", "chat.stream.sse", "chat.stream.longpoll", "chat.stream.websocket", "chat.relay"},
+    {"chat.stream.presence"},
+    {"chat.views", "chat.stream", "chat.stream.sse", "chat.stream.longpoll", "chat.stream.websocket"},
+    {"chat.relay", "chat.presence"},
     {"chat.history", "chat.stream.feeds", "chat.stream.grip"},
     {"chat.actions"},
     {"chat.actions.messages", "chat.actions.moderation", "chat.actions.people"},
-    {"chat.actions.members"},
+    {"chat.actions.members", "chat.actions.presence"},
     {"chat.actions.rooms"},
     {"chat.actions.log"},
     {"chat.access"},
     {"chat.publish"},
     {"chat.eventlog"},
+    {"chat.stats"},
     {"chat.channels"},
     {"chat.models", "chat.middleware"},
     {"server.settings"},
     {"chat.names", "chat.problems", "chat.apps", "server.env", "server.staticfiles", "server.gunicorn.conf"},
 ]
 # Modules of one layer that may import each other, top down: the router imports the schemas.
-WITHIN = {("chat.api.messages", "chat.api.schemas")}
+WITHIN = {("chat.api.messages", "chat.api.schemas"), ("chat.api.presence", "chat.api.schemas")}
 GRIP = {"django_eventstream", "django_grip", "gripcontrol", "pubcontrol", "zmq"}
-GRIP_MODULES = {"chat.publish", "chat.eventlog", "chat.channels"} | {
-    f"chat.stream.{name}" for name in ("endpoint", "sse", "longpoll", "websocket")
+GRIP_MODULES = {"chat.publish", "chat.eventlog", "chat.channels", "chat.stats"} | {
+    f"chat.stream.{name}" for name in ("endpoint", "sse", "longpoll", "websocket", "presence")
 }
 
 

@@ -78,6 +78,14 @@ def formats_of(items: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return {item["channel"][0]: item["formats"] for item in items}
 
 
+def notices(room: Room, kind: str) -> list[str]:
+    """What is published of who comes and goes, as one kind of hold gets it."""
+    somebody = {"room": room.name, "name": "Ann “%”", "username": "ann"}
+    data = {"enter": somebody, "leave": somebody, "presence": {"room": room.name, "count": 2}}
+    items = [publish.notice_items(room, name, fields)[0] for name, fields in data.items()]
+    return [json.loads(item)["formats"][kind]["content"] for item in items]
+
+
 @pytest.fixture
 def say(curl: Client, django_capture_on_commit_callbacks: Any) -> Callable[[str], None]:
     """Posts a message in the room den, and publishes it as after a commit."""
@@ -136,6 +144,7 @@ class TestStreams:
         check("stream-event", *stream_events(several.replace("%I", "room-b:7,room-den:3")))
         notice = json.loads(publish.newest_items(den, 3)[0])["formats"]["http-stream"]["content"]
         check("stream-event", *stream_events(notice), *stream_events(sse.KEEP_ALIVE))
+        check("stream-event", *(event for text in notices(den, "http-stream") for event in stream_events(text)))
 
 
 class TestLongPolls:
@@ -238,6 +247,7 @@ class TestSockets:
         [keep_alive] = [message["content"] for message in socket.control if message["type"] == "keep-alive"]
         live = formats_of(published[-1])["r"]["ws-message"]["content"]
         check("frame", *(json.loads(content) for content in (live, notice, keep_alive)))
+        check("frame", *(json.loads(content) for content in notices(den, "ws-message")))
         made = formats_of(published[0])["n"]["ws-message"]["content"]
         check("frame", json.loads(made))
 

@@ -1,0 +1,247 @@
+"""Presence on real parts: who holds a connection is in the room, through crashes of everything."""
+
+import http.client
+import json
+import os
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+
+import pytest
+
+from tests.conftest import POSTGRES
+from tests.readers import Reader
+from tests.service import ROOT, Service, free_port, session_members, wait_until
+
+# Of chat.presence: how long somebody may be without a connection, and until a proxy's silence is believed.
+GRACE = 12
+LEASE = 62
+GRACE_ENDED = 27
+pytestmark = pytest.mark.timeout(300)
+
+
+class SecondPushpin:
+    """Another proxy before the same Django."""
+
+    def __init__(self, service: Service) -> None:
+        self.port, self.zmq_port = free_port(), free_port()
+        self.folder = service.folder / "second"
+        self.environment = {
+            **service.environment,
+            "PUSHPIN_RUNDIR": str(self.folder),
+            "PORT": str(self.port),
+            "PUSHPIN_ZMQ_PORT": str(self.zmq_port),
+            "PUSHPIN_HTTP_PORT": str(free_port()),
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = ["sh", str(ROOT / "pushpin" / "entrypoint.sh")]
+        self.process = subprocess.Popen(command, env=self.environment, start_new_session=True)
+
+    def kill(self) -> None:
+        """kill -9 of all its processes."""
+        if self.process:
+            for pid in session_members(self.process.pid):
+                os.kill(pid, 9)
+            self.process.wait(10)
+            self.process = None
+
+
+class Hold:
+    """A browser that is present: holds the connection, and comes back when it ends, like an EventSource."""
+
+    def __init__(self, port: int, room: str, token: str, *, accept: str = "text/event-stream") -> None:
+        self.port, self.path, self.opened, self.refused = port, f"/rooms/{room}/presence/", 0, 0
+        self._headers = {"Accept": accept, "Authorization": f"Bearer {token}"}
+        self._closing = threading.Event()
+        self._socket: object = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """The browser is killed: the system closes its connection."""
+        self._closing.set()
+        try:
+            if self._socket:
+                self._socket.shutdown(2)  # type: ignore[attr-defined]
+        except OSError:  # it is between two connections
+            pass
+        self._thread.join(10)
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=100)
+            try:
+                with closing(connection):
+                    connection.connect()
+                    self._socket = connection.sock
+                    connection.request("GET", self.path, headers=self._headers)
+                    response = connection.getresponse()
+                    while line := response.readline():
+                        self.opened += b"stream-open" in line or line == b"{}"
+                        self.refused += b"stream-error" in line
+            except (OSError, http.client.HTTPException):
+                pass
+            self._closing.wait(1.5)
+
+
+@pytest.fixture(scope="module")
+def service(postgres: str) -> Iterator[Service]:
+    """A service with its companion; two proxies are published to and listened to. The browser tests are on SQLite."""
+    name = f"presence_{os.getpid()}_{free_port()}"
+    subprocess.run([POSTGRES / "psql", "-q", f"{postgres}/postgres", "-c", f"create database {name}"], check=True)
+    running = Service(f"{postgres}/{name}")
+    second = SecondPushpin(running)
+    running.environment["GRIP_URL"] += f" tcp://127.0.0.1:{second.zmq_port}"
+    running.environment["GRIP_STATS"] = (
+        f"ipc://{running.folder}/pushpin/pushpin-stats ipc://{second.folder}/pushpin-stats"
+    )
+    running.second = second  # type: ignore[attr-defined]
+    with running:
+        running.start("presence")
+        time.sleep(1.5)
+        yield running
+        second.kill()
+
+
+@pytest.fixture
+def token(service: Service) -> Callable[[str], str]:
+    """Makes a person and a token of theirs."""
+
+    def make(username: str) -> str:
+        code = (
+            "from chat.models import User; from chat.actions import make_token;"
+            f"print(make_token(User.objects.create_user({username!r})))"
+        )
+        return service.shell(code).strip().splitlines()[-1]
+
+    return make
+
+
+@pytest.fixture
+def holds() -> Iterator[Callable[..., Hold]]:
+    """Opens holds and closes what is left of them."""
+    opened: list[Hold] = []
+
+    def hold(*arguments: object, **options: object) -> Hold:
+        opened.append(Hold(*arguments, **options))  # type: ignore[arg-type]
+        return opened[-1]
+
+    yield hold
+    for one in opened:
+        one.close()
+
+
+def people(service: Service, room: str) -> set[str]:
+    answer = service.get(f"/rooms/{room}/people/").json()
+    assert answer["count"] == len(answer["people"])
+    return {person["username"] for person in answer["people"]}
+
+
+def notices(reader: Reader, name: str) -> list[str]:
+    return [
+        seen.type
+        for seen in list(reader.seen)
+        if seen.type in ("enter", "leave") and json.loads(seen.data)["username"] == name
+    ]
+
+
+def test_one_person_in_three_tabs_reloads_ten_times_and_enters_once(
+    service: Service, room: str, token: Callable[[str], str], holds: Callable[..., Hold]
+) -> None:
+    service.say(room, "hello")
+    name = f"ann{room[1:6]}"
+    secret = token(name)
+    path = f"/rooms/{room}/events/"
+    with Reader(service.url, path) as sse, Reader(service.url, path, transport="websocket") as frames:
+        tabs = [holds(service.port, room, secret) for _ in range(3)]
+        wait_until(lambda: people(service, room) == {name}, 5, "presence")
+        for number in range(10):
+            tabs[number % 3].close()
+            tabs[number % 3] = holds(service.port, room, secret)
+            time.sleep(0.3)
+        for tab in tabs:
+            tab.close()
+        tabs = [holds(service.port, room, secret)]
+        time.sleep(GRACE + 2)
+        assert people(service, room) == {name}
+        for reader in (sse, frames):
+            assert notices(reader, name) == ["enter"]
+            assert reader.wait_for_type("enter").json() == {"room": room, "name": name, "username": name}
+        tabs[0].close()
+        closed = time.monotonic()
+        wait_until(lambda: not people(service, room), 30, "leaving")
+        assert time.monotonic() - closed > GRACE - 2
+        for reader in (sse, frames):
+            wait_until(lambda reader=reader: notices(reader, name) == ["enter", "leave"], 3)
+            counts = [json.loads(seen.data)["count"] for seen in reader.seen if seen.type == "presence"]
+            assert counts == [1, 0]
+
+
+def test_who_loses_the_right_is_gone_at_once_and_the_others_stay(
+    service: Service, room: str, token: Callable[[str], str], holds: Callable[..., Hold]
+) -> None:
+    service.say(room, "hello")
+    ann, bob = f"ann{room[1:6]}", f"bob{room[1:6]}"
+    mine, theirs = holds(service.port, room, token(ann)), holds(service.port, room, token(bob))
+    wait_until(lambda: people(service, room) == {ann, bob}, 5, "presence")
+    with Reader(service.url, f"/rooms/{room}/events/") as reader:
+        service.shell(
+            "from chat.models import *; from chat import actions;"
+            f"sam = User.objects.create_user('sam{room}', is_staff=True);"
+            f"[room] = Room.objects.standing(sam.pk, [{room.lower()!r}]);"
+            f"actions.restrict(sam, room, 'ban', User.objects.get(username={bob!r}))"
+        )
+        wait_until(lambda: people(service, room) == {ann}, 2, "removal")
+        wait_until(lambda: mine.opened == 2 and theirs.refused, 10, "their return")
+        time.sleep(GRACE_ENDED)
+        assert people(service, room) == {ann}
+        assert notices(reader, ann) == []
+
+
+def test_who_polled_and_a_machine_without_power_are_gone_within_90_s(
+    service: Service, room: str, token: Callable[[str], str], holds: Callable[..., Hold]
+) -> None:
+    service.say(room, "hello")
+    ann, bob = f"ann{room[1:6]}", f"bob{room[1:6]}"
+    hold = holds(service.port, room, token(ann), accept="application/json")
+    # Without power nothing reads, answers or closes: what Pushpin writes goes nowhere.
+    request = f"GET /rooms/{room}/presence/ HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token(bob)}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", service.port)) as dead:
+        dead.sendall(request.encode())
+        wait_until(lambda: people(service, room) == {ann, bob}, 5, "presence")
+        time.sleep(25)
+        assert people(service, room) == {ann, bob}
+        hold.close()
+        wait_until(lambda: people(service, room) == {ann}, 65, "the dead machine's end")
+        wait_until(lambda: not people(service, room), 90, "leaving")
+
+
+def test_no_ghost_after_kill_9_of_the_companion_and_of_one_of_two_proxies(
+    service: Service, room: str, token: Callable[[str], str], holds: Callable[..., Hold]
+) -> None:
+    service.say(room, "hello")
+    second: SecondPushpin = service.second  # type: ignore[attr-defined]
+    second.start()
+    names = [f"{name}{room[1:6]}" for name in ("both", "first", "gone", "moved")]
+    both, first, gone, moved = [token(name) for name in names]
+    time.sleep(2)
+    holds(service.port, room, both)
+    holds(service.port, room, first)
+    for secret in (both, gone, moved):
+        holds(second.port, room, secret)
+    wait_until(lambda: people(service, room) == set(names), 10, "presence on both proxies")
+    time.sleep(1)  # the rows are there before the notices
+    with Reader(service.url, f"/rooms/{room}/events/") as reader:
+        second.kill()
+        service.kill("presence")
+        holds(service.port, room, moved)  # by the load balancer
+        wait_until(lambda: people(service, room) != set(names), 90, "the ghost's end")
+        assert people(service, room) == {names[0], names[1], names[3]}
+        time.sleep(5)
+        assert people(service, room) == {names[0], names[1], names[3]}
+        assert [notices(reader, name) for name in names] == [[], [], ["leave"], []]
