@@ -370,7 +370,7 @@ class Message(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.text[:40]}"
+        return f"message {self.eid} of {self.name}"  # without its text: this goes into the admin's own log
 
 
 class Event(models.Model):
