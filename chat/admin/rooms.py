@@ -1,4 +1,4 @@
-"""Rooms and who belongs to them."""
+"""Rooms."""
 
 from typing import Any
 
@@ -11,7 +11,8 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from chat import access, actions
-from chat.admin.base import ChatAdmin, ReadOnlyAdmin, TabularInline, operator_of
+from chat.admin.base import ChatAdmin, operator_of
+from chat.admin.members import MemberInline, NewMemberInline, save_members
 from chat.models import Membership, Room
 from chat.names import ROOM_NAME_RULE, is_room_name
 
@@ -36,7 +37,9 @@ class RoomForm(forms.ModelForm):  # type: ignore[type-arg]
 class NewRoomForm(forms.ModelForm):  # type: ignore[type-arg]
     """What a new room needs."""
 
-    name = forms.CharField(max_length=64, required=False, help_text=f"{ROOM_NAME_RULE}. A private room gets a name.")
+    new_name = forms.CharField(
+        label="Name", max_length=64, required=False, help_text=f"{ROOM_NAME_RULE}. A private room gets one by itself."
+    )
 
     class Meta:
         model = Room
@@ -45,8 +48,10 @@ class NewRoomForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean(self) -> dict[str, Any]:
         """Only a private room does without a name."""
         data = super().clean() or self.cleaned_data
-        if data.get("visibility") != Room.Visibility.PRIVATE and not is_room_name(data.get("name", "")):
-            self.add_error("name", f"A room's name has {ROOM_NAME_RULE}, and is none of the service's own addresses.")
+        if data.get("visibility") != Room.Visibility.PRIVATE and not is_room_name(data.get("new_name", "")):
+            self.add_error(
+                "new_name", f"A room's name has {ROOM_NAME_RULE}, and is none of the service's own addresses."
+            )
         return data
 
 
@@ -65,38 +70,6 @@ class ArchivedFilter(admin.SimpleListFilter):
         if self.value() not in ("yes", "no"):
             return queryset
         return queryset.filter(archived_at__isnull=self.value() == "no")
-
-
-class NewMemberInline(TabularInline):
-    """Makes members of a room."""
-
-    model = Membership
-    fields = ("user", "role")
-    autocomplete_fields = ("user",)
-    verbose_name_plural = "new members"
-    extra = 1
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
-        """Those who are here already are below."""
-        return super().get_queryset(request).none()
-
-
-class MemberInline(TabularInline):
-    """The members of a room: their roles, or none any more."""
-
-    model = Membership
-    fields = ("user", "role", "joined")
-    readonly_fields = ("user", "joined")
-    ordering = ("joined",)
-    extra = 0
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
-        """With their names."""
-        return super().get_queryset(request).select_related("user", "room")
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """They are added above."""
-        return False
 
 
 @admin.register(Room)
@@ -135,7 +108,7 @@ class RoomAdmin(ChatAdmin):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """The form's, then what is only shown."""
         if obj is None:
-            return ("title", "name", "topic", "visibility")
+            return ("title", "new_name", "topic", "visibility")
         return ("title", "topic", "visibility", "archived", *self.readonly_fields)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -183,24 +156,12 @@ class RoomAdmin(ChatAdmin):
         else:
             access.check_operator(operator, "chat.add_room")
             words = {name: data[name] for name in ("title", "topic", "visibility")}
-            room = actions.create_room(operator, data["name"], **words)
+            room = actions.create_room(operator, data["new_name"], **words)
         obj.pk, obj.name, obj.title = room.pk, room.name, room.title
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
-        """Members: new ones and owners first, so that a room may be handed on in one go."""
-        operator = operator_of(request)
-        room_id = form.instance.pk
-        formset.save(commit=False)
-        for member in formset.new_objects:
-            room = access.room_for_operator(operator, room_id, "chat.add_membership")
-            actions.add_member(operator, room, member.user, member.role)
-        changed = [member for member, _ in formset.changed_objects]
-        for member in sorted(changed, key=lambda one: one.role != Membership.Role.OWNER):
-            room = access.room_for_operator(operator, room_id, "chat.change_membership")
-            actions.set_role(operator, room, member.user, member.role)
-        for member in formset.deleted_objects:
-            room = access.room_for_operator(operator, room_id, "chat.delete_membership")
-            actions.remove_member(operator, room, member.user)
+        """Members."""
+        save_members(operator_of(request), form.instance.pk, formset)
 
     def delete_model(self, request: HttpRequest, obj: Room) -> None:
         """Leave a tombstone."""
@@ -240,52 +201,3 @@ class RoomAdmin(ChatAdmin):
             room = access.room_for_operator(operator, room_id, "chat.change_room")
             actions.change_room(operator, room, **changes)
         self.report(request, len(ids), what)
-
-
-@admin.register(Membership)
-class MembershipAdmin(ReadOnlyAdmin):
-    """Who belongs where: for rooms with more members than a room's own page shows."""
-
-    list_display = ("user", "room", "role", "joined")
-    list_display_links = None
-    list_filter = ("role",)
-    list_select_related = ("user", "room")
-    search_fields = ("user__username", "user__display_name", "room__name", "room__title")
-    ordering = ("room", "joined", "pk")
-    actions = ("make_owner", "make_moderator", "make_member")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
-        """Those of rooms that were not deleted."""
-        return super().get_queryset(request).filter(room__deleted_at=None)
-
-    def delete_model(self, request: HttpRequest, obj: Membership) -> None:
-        """Take them off the room."""
-        room = access.room_for_operator(operator_of(request), obj.room_id, "chat.delete_membership")
-        actions.remove_member(operator_of(request), room, obj.user)
-
-    def has_set_role_permission(self, request: HttpRequest) -> bool:
-        """Who may change memberships: the actions ask this."""
-        return request.user.has_perm("chat.change_membership")
-
-    @admin.action(description="Make owner", permissions=["set_role"])
-    def make_owner(self, request: HttpRequest, queryset: QuerySet[Membership]) -> None:
-        """May change the room."""
-        self._set_role(request, queryset, Membership.Role.OWNER)
-
-    @admin.action(description="Make moderator", permissions=["set_role"])
-    def make_moderator(self, request: HttpRequest, queryset: QuerySet[Membership]) -> None:
-        """May delete, mute and ban."""
-        self._set_role(request, queryset, Membership.Role.MODERATOR)
-
-    @admin.action(description="Make plain member", permissions=["set_role"])
-    def make_member(self, request: HttpRequest, queryset: QuerySet[Membership]) -> None:
-        """May read and post."""
-        self._set_role(request, queryset, Membership.Role.MEMBER)
-
-    def _set_role(self, request: HttpRequest, queryset: QuerySet[Membership], role: Membership.Role) -> None:
-        operator = operator_of(request)
-        members = list(queryset.exclude(role=role).order_by("room_id", "pk"))
-        for member in members:
-            room = access.room_for_operator(operator, member.room_id, "chat.change_membership")
-            actions.set_role(operator, room, member.user, role)
-        self.report(request, len(members), f"Made {role.label.lower()}")

@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LAYERS: list[set[str]] = [
     {"server.wsgi", "server.run", "chat.admin"},
     {"chat.admin.*"},
+    {"chat.admin.members"},
     {"chat.admin.base", "chat.adminsite"},
     {"server.urls"},
     {"chat.api", "chat.management.commands.*"},
