@@ -34,14 +34,14 @@ class RestrictionAdmin(ReadOnlyAdmin):
     form = RestrictionForm
     list_display = ("room", "kind", "user", "address", "until", "created_by", "created")
     list_filter = ("kind",)
-    list_select_related = ("room", "user", "created_by")
     search_fields = ("user__username", "user__display_name", "address", "room__name", "room__title")
     autocomplete_fields = ("room", "user")
     ordering = ("-pk",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Restriction]:
         """Those of rooms that were not deleted."""
-        return super().get_queryset(request).filter(room__deleted_at=None).select_related("room", "user")
+        found = super().get_queryset(request).filter(room__deleted_at=None)
+        return found.select_related("room", "user", "created_by")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """By Django's permission."""
