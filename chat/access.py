@@ -109,7 +109,7 @@ def room_for_operator(person: Person, room_id: int, permission: str) -> Room:
     room = Room.objects.live().filter(pk=room_id).first()
     if room is None:
         raise room_invalid()
-    room.role = Membership.Role.OWNER
+    room.role, room.is_operated = Membership.Role.OWNER, True
     return room
 
 

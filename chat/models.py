@@ -195,6 +195,8 @@ class Room(models.Model):
     # What the person asking is in the room, after `standing`.
     role: str | None = None
     banned: bool = False
+    # Whether an operator acts on the room by Django's permission, after access.room_for_operator.
+    is_operated: bool = False
 
     objects: ClassVar[RoomQuerySet] = RoomQuerySet.as_manager()  # type: ignore[assignment]
 

@@ -5,14 +5,13 @@ rooms       make, change, archive, delete; after a restore
 members     join, leave, invites, roles
 moderation  mute, ban, remove; what is written into the audit
 people      accounts, guests, tokens, the first administrator
-operators   what operators do to accounts in the admin
+operators   what only operators do, in the admin
 log         the event of a change; taking rights away
 """
 
 from chat.actions.log import iso, revoke
 from chat.actions.members import (
     accept_invite,
-    add_member,
     invite,
     join_room,
     leave_room,
@@ -32,7 +31,6 @@ from chat.actions.messages import (
 )
 from chat.actions.moderation import lift, restrict
 from chat.actions.people import (
-    add_account,
     become_account,
     close_account,
     is_setup_token,
@@ -51,8 +49,6 @@ __all__ = [
     "IDEMPOTENCY_KEY_MAX",
     "Posted",
     "accept_invite",
-    "add_account",
-    "add_member",
     "become_account",
     "change_room",
     "check_text",

