@@ -17,7 +17,6 @@ from django.contrib.sessions.backends.db import SessionStore
 from chat.models import User
 user, _ = User.objects.get_or_create(username={name!r}, defaults={{"is_staff": {staff}, "is_superuser": {staff}}})
 session = SessionStore()
-backend = "django.contrib.auth.backends.ModelBackend"
 from django.conf import settings
 session[SESSION_KEY], session[BACKEND_SESSION_KEY] = str(user.pk), settings.AUTHENTICATION_BACKENDS[0]
 session[HASH_SESSION_KEY] = user.get_session_auth_hash()
@@ -70,15 +69,17 @@ class Admin:
         sent = Fields(page.body.decode()).values | fields
         return self._service.request("POST", path, urllib.parse.urlencode(sent).encode(), headers)
 
+    def row(self, model: str, search: str) -> str:
+        """The row id of what the list of a model finds first."""
+        page = self._service.get(f"/admin/chat/{model}/?q={search}", {"Cookie": self._cookie}).body.decode()
+        found = re.search(rf"/admin/chat/{model}/(\d+)/change/", page)
+        assert found, page
+        return found[1]
+
 
 @pytest.fixture(scope="module")
 def admin(service: Service) -> Admin:
     return Admin(service)
-
-
-def row_of(service: Service, room: str) -> str:
-    """The row id of a room."""
-    return service.shell(f"from chat.models import Room; print(Room.objects.get(name={room!r}).pk)").strip()
 
 
 def follow(service: Service, room: str, transport: str) -> Reader:
@@ -88,7 +89,7 @@ def follow(service: Service, room: str, transport: str) -> Reader:
 def test_a_new_title_arrives_at_an_open_stream(service: Service, admin: Admin, room: str, transport: str) -> None:
     service.say(room, "hi")
     with follow(service, room, transport) as reader:
-        answer = admin.save(f"/admin/chat/room/{row_of(service, room)}/change/", title="The den", topic="Bears")
+        answer = admin.save(f"/admin/chat/room/{admin.row('room', room)}/change/", title="The den", topic="Bears")
         assert answer.status == 200, answer.body
         seen = reader.wait_for_type("room-changed", 3)
         assert seen.json().items() >= {"room": room, "title": "The den", "topic": "Bears"}.items()
@@ -102,7 +103,7 @@ def test_a_room_made_private_ends_an_outsiders_stream_within_a_second(
     service: Service, admin: Admin, room: str, transport: str
 ) -> None:
     service.say(room, "hi")
-    pk = row_of(service, room)
+    pk = admin.row("room", room)
     with follow(service, room, transport) as reader:
         service.say(room, "seen")
         reader.wait_for(["seen"])
@@ -127,9 +128,8 @@ def test_a_text_deleted_in_the_admin_goes_from_open_pages_and_replays(
     service: Service, admin: Admin, room: str, transport: str
 ) -> None:
     token = f"room-{room}:0"
-    service.say(room, "secret words")
-    code = f"from chat.models import Message; print(Message.objects.get(room__name={room!r}).pk)"
-    message = service.shell(code).strip()
+    service.say(room, f"secret words of {room}")
+    message = admin.row("message", room)
     with follow(service, room, transport) as reader:
         answer = admin.save(f"/admin/chat/message/{message}/delete/", post="yes")
         assert answer.status == 200, answer.body

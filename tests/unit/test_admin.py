@@ -299,6 +299,38 @@ def test_who_is_not_staff_sees_only_the_sign_in(people: dict[str, User]) -> None
     assert client.get(url_of(Room, "changelist")).status_code == 302
 
 
+@pytest.mark.parametrize("chosen", ["x", "\0", "-1", "9" * 30, "²"])
+@pytest.mark.parametrize("action", ["archive", "delete_selected", "nonsense"])
+def test_rows_that_can_not_be_are_refused_in_words(make_room: MakeRoom, chosen: str, action: str) -> None:
+    make_room()
+    sent = {"action": action, "_selected_action": [chosen], "post": "yes"}
+    page = operator().post(url_of(Room, "changelist"), sent, follow=True)
+    assert (page.status_code, "choose from the list" in words(page), audited()) == (200, True, [])
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["?visibility__exact=%00", "?q=%00", "?p=x", "?o=x", "?nonsense=1", "?counter__exact=" + "9" * 30, "?kind=%FF"],
+)
+def test_a_list_asked_for_nonsense_is_a_list(make_room: MakeRoom, query: str) -> None:
+    page = operator().get(url_of(Room, "changelist") + query, follow=True)
+    assert page.status_code == 200
+
+
+def test_what_forms_can_not_hold_is_refused(make_room: MakeRoom) -> None:
+    den, root = make_room(), operator()
+    for sent in (
+        {},
+        {"title": "a\0", "visibility": "open"},
+        {"title": "x" * 101, "visibility": "open"},
+        {"title": "New", "topic": "x" * 301, "visibility": "open"},
+        {"title": "New", "visibility": "nonsense"},
+        {"title": "New", "visibility": "open", "memberships-TOTAL_FORMS": "x"},
+    ):
+        assert root.post(url_of(den, "change"), sent).status_code == 200
+    assert (events(den), audited()) == ([], [])
+
+
 @pytest.mark.parametrize("query", ["", "?q=den", "?visibility__exact=open", "?archived=yes", "?archived=no"])
 def test_the_list_of_rooms_takes_as_many_queries_for_many_as_for_few(
     make_room: MakeRoom,
