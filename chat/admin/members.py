@@ -19,6 +19,7 @@ class NewMemberInline(TabularInline):
     fields = ("user", "role")
     autocomplete_fields = ("user",)
     verbose_name_plural = "new members"
+    can_delete = False
     extra = 1
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:

@@ -10,6 +10,11 @@ from django.urls import reverse
 from chat.models import AuditEntry, Closing, Event, Room, User
 from tests.unit.conftest import sign_in
 
+ROOMS_AND_MEMBERS = (
+    *(f"{verb}_{model}" for verb in ("view", "add", "change", "delete") for model in ("room", "membership")),
+    "view_user",
+)
+
 
 def operator(*permissions: str) -> Client:
     """The browser of somebody of staff with these permissions, as "change_room"; without any, of a superuser."""

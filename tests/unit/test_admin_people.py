@@ -15,8 +15,7 @@ from chat.problems import Problem
 from tests.unit.conftest import sign_in
 from tests.unit.operators import act, audited, closings, delete, operator, save, url_of, words
 
-# Publishing waits for a commit, so these tests commit for real.
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 MakeRoom = Callable[..., Room]
 PASSWORD = {"password1": "Bergen-1070", "password2": "Bergen-1070"}
 

@@ -16,8 +16,7 @@ from chat.models import ApiToken, AuditEntry, Event, Invite, Membership, Message
 from tests.unit.conftest import sign_in
 from tests.unit.operators import act, audited, closings, delete, events, operator, save, url_of, words
 
-# Publishing waits for a commit, so these tests commit for real.
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 MakeRoom = Callable[..., Room]
 SECRET = "secret words"
 
@@ -63,6 +62,7 @@ def test_a_text_deleted_here_is_gone_from_everywhere(moderator: Client, den: Roo
     assert AuditEntry.objects.get().actor_id == int(moderator.session["_auth_user_id"])
 
 
+@pytest.mark.django_db(transaction=True)  # publishing waits for a commit
 def test_open_pages_hear_of_it(moderator: Client, den: Room, published: list[list[dict[str, object]]]) -> None:
     published.clear()
     delete(moderator, Message.objects.get())
