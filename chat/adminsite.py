@@ -28,7 +28,7 @@ class ChatAdminSite(admin.AdminSite):
     site_header = "Corkboard"
     site_title = "Corkboard"
     index_title = "Administration"
-    site_url = "/"
+    site_url = None  # its link is in templates/admin/base_site.html
 
     def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Sign out: what is read by right ends, as on the pages of the chat."""
