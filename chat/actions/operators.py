@@ -15,7 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from chat import access
-from chat.actions import members, people, rooms
+from chat.actions import members, messages, people, rooms
 from chat.actions.log import audit
 from chat.models import Membership, Room, User
 from chat.problems import Problem
@@ -53,6 +53,14 @@ def withdraw_invite(actor: User, room: Room, invite_id: int) -> None:
     with transaction.atomic():
         members.withdraw_invite(actor, room, invite_id)
         audit(actor, "withdraw invite", room)
+
+
+def delete_text(actor: User, room: Room, eid: int, author: User | None) -> None:
+    """Delete a message's text; see messages.delete_message. One's own too is audited when it is done in the admin."""
+    with transaction.atomic():
+        messages.delete_message(actor, room, eid)
+        if author == actor:
+            audit(actor, "delete message", room, author, f"message {eid}")
 
 
 def add_account(actor: User, username: str, password: str | None, display_name: str = "") -> User:

@@ -7,7 +7,8 @@ from django.contrib.admin.actions import delete_selected
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from chat import access, actions
+from chat import access
+from chat.actions import operators
 from chat.admin.base import ReadOnlyAdmin, operator_of
 from chat.models import Message, Room
 
@@ -65,7 +66,7 @@ class MessageAdmin(ReadOnlyAdmin):
         """Delete the text: from the history, the log of events, and open pages."""
         operator = operator_of(request)
         room = access.room_for_operator(operator, obj.room_id, "chat.delete_message")
-        actions.delete_message(operator, room, obj.eid)
+        operators.delete_text(operator, room, obj.eid, obj.author)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Message]) -> None:
         """Those that were not deleted before."""

@@ -70,6 +70,15 @@ def test_open_pages_hear_of_it(moderator: Client, den: Room, published: list[lis
     assert SECRET not in str(published)
 
 
+def test_an_operators_own_text_is_audited_too(den: Room) -> None:
+    root = operator()
+    me = User.objects.get(pk=root.session["_auth_user_id"])
+    Membership.objects.create(room=den, user=me)
+    actions.post_message(me, den.name, SECRET)
+    delete(root, Message.objects.get(author=me))
+    assert audited() == [("delete message", "x-den", me.username, "message 2")]
+
+
 def test_a_text_is_deleted_once(moderator: Client, den: Room) -> None:
     message = Message.objects.get()
     delete(moderator, message)
