@@ -1,6 +1,7 @@
 """The Django app of the chat."""
 
 from django.apps import AppConfig
+from django.contrib.admin import apps as admin_apps
 
 
 class ChatConfig(AppConfig):
@@ -8,3 +9,10 @@ class ChatConfig(AppConfig):
 
     name = "chat"
     verbose_name = "Chat"
+
+
+class ChatAdminConfig(admin_apps.AdminConfig):
+    """Django's admin with our site in place of its own."""
+
+    default = False  # "chat" in INSTALLED_APPS means the class above
+    default_site = "chat.adminsite.ChatAdminSite"

@@ -199,6 +199,8 @@ class Room(models.Model):
     # What the person asking is in the room, after `standing`.
     role: str | None = None
     banned: bool = False
+    # Whether an operator acts on the room by Django's permission, after access.room_for_operator.
+    is_operated: bool = False
 
     objects: ClassVar[RoomQuerySet] = RoomQuerySet.as_manager()  # type: ignore[assignment]
 
@@ -389,7 +391,7 @@ class Message(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.text[:40]}"
+        return f"message {self.eid} of {self.name}"  # without its text: this goes into the admin's own log
 
 
 class Event(models.Model):

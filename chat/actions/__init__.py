@@ -6,6 +6,7 @@ members     join, leave, invites, roles
 presence    who is in a room, kept by its companion
 moderation  mute, ban, remove; what is written into the audit
 people      accounts, guests, tokens, the first administrator
+operators   what only operators do, in the admin
 log         the event of a change; taking rights away
 """
 

@@ -118,7 +118,7 @@ def delete_message(person: Person, room: Room, eid: int) -> None:
     now = timezone.now()
     with transaction.atomic():
         claimed = claim(room, now)
-        is_moderator = access.can_moderate(person, access.role_of(person, claimed.room_id))
+        is_moderator = room.is_operated or access.can_moderate(person, access.role_of(person, claimed.room_id))
         message = _message(claimed, eid) if is_moderator else _own_message(person, claimed, eid)
         if not is_moderator and now - message.created > timedelta(minutes=settings.EDIT_MINUTES):
             raise Problem("TOO_LATE", f"A message can be deleted for {settings.EDIT_MINUTES} minutes.")

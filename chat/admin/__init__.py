@@ -1,0 +1,12 @@
+"""Django's admin, for operators: every change goes through chat.actions, so open pages see it and it is audited.
+
+rooms      rooms
+members    who belongs to them
+people     accounts and guests, API tokens
+messages   what was said: searched, and its text deleted
+records    mutes and bans, invites, the audit
+"""
+
+from chat.admin import members, messages, people, records, rooms
+
+__all__ = ["members", "messages", "people", "records", "rooms"]

@@ -1,0 +1,162 @@
+"""What an operator changes in the admin reaches open streams, and ends those that it takes a right from."""
+
+import re
+import time
+import urllib.parse
+from html.parser import HTMLParser
+
+import pytest
+
+from tests.readers import Reader
+from tests.service import Answer, Service, wait_until
+
+pytestmark = pytest.mark.timeout(120)
+MEMBER = """
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
+from chat.models import User
+user, _ = User.objects.get_or_create(username={name!r}, defaults={{"is_staff": {staff}, "is_superuser": {staff}}})
+session = SessionStore()
+from django.conf import settings
+session[SESSION_KEY], session[BACKEND_SESSION_KEY] = str(user.pk), settings.AUTHENTICATION_BACKENDS[0]
+session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+session.save()
+print(session.session_key)
+"""
+
+
+def session_of(service: Service, name: str, *, staff: bool = False) -> str:
+    """The session of an account, made when there is none: staff are superusers."""
+    return service.shell(MEMBER.format(name=name, staff=staff)).strip()
+
+
+class Fields(HTMLParser):
+    """The fields of the forms of a page as a browser would send them."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.values: dict[str, str] = {}
+        self._select = ""
+        self._in_text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        name = given.get("name") or ""
+        is_off = given.get("type") in ("checkbox", "submit") and "checked" not in given
+        if tag == "input" and name and not is_off:
+            self.values[name] = given.get("value") or ""
+        elif tag == "select":
+            self._select = name
+        elif tag == "option" and "selected" in given:
+            self.values[self._select] = given.get("value") or ""
+
+
+class Admin:
+    """The admin in the browser of a superuser."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._cookie = f"sessionid={session_of(service, 'root', staff=True)}"
+
+    def save(self, path: str, **fields: str) -> Answer:
+        """Open a page, change fields of its form, and send it."""
+        page = self._service.get(path, {"Cookie": self._cookie})
+        assert page.status == 200, page.body
+        csrf = re.search(r"csrftoken=[^;]+", page.headers["Set-Cookie"])
+        assert csrf
+        headers = {"Cookie": f"{self._cookie}; {csrf[0]}", "Content-Type": "application/x-www-form-urlencoded"}
+        sent = Fields(page.body.decode()).values | fields
+        return self._service.request("POST", path, urllib.parse.urlencode(sent).encode(), headers)
+
+    def row(self, model: str, search: str) -> str:
+        """The row id of what the list of a model finds first."""
+        page = self._service.get(f"/admin/chat/{model}/?q={search}", {"Cookie": self._cookie}).body.decode()
+        found = re.search(rf"/admin/chat/{model}/(\d+)/change/", page)
+        assert found, page
+        return found[1]
+
+
+@pytest.fixture(scope="module")
+def admin(service: Service) -> Admin:
+    return Admin(service)
+
+
+def follow(service: Service, room: str, transport: str) -> Reader:
+    return Reader(service.url, f"/rooms/{room}/events/", service.token(room), transport=transport)
+
+
+def test_a_new_title_arrives_at_an_open_stream(service: Service, admin: Admin, room: str, transport: str) -> None:
+    service.say(room, "hi")
+    with follow(service, room, transport) as reader:
+        answer = admin.save(f"/admin/chat/room/{admin.row('room', room)}/change/", title="The den", topic="Bears")
+        assert answer.status == 200, answer.body
+        seen = reader.wait_for_type("room-changed", 3)
+        assert seen.json().items() >= {"room": room, "title": "The den", "topic": "Bears"}.items()
+        assert seen.id == f"room-{room}:2"
+        service.say(room, "the stream goes on")
+        reader.wait_for(["the stream goes on"])
+        assert (reader.holes, reader.duplicates) == (0, 0)
+
+
+def test_a_room_made_private_ends_an_outsiders_stream_within_a_second(
+    service: Service, admin: Admin, room: str, transport: str
+) -> None:
+    service.say(room, "hi")
+    pk = admin.row("room", room)
+    with follow(service, room, transport) as reader:
+        service.say(room, "seen")
+        reader.wait_for(["seen"])
+        ends, seen = reader.ends, len(reader.seen)
+        answer = admin.save("/admin/chat/room/", action="make_private", _selected_action=pk)
+        answered = time.monotonic()
+        assert answer.status == 200, answer.body
+        wait_until(lambda: reader.ends > ends, 5, "the end of the stream")
+        assert time.monotonic() - answered < 1
+        service.shell(
+            f"from chat import actions; from chat.models import Room, User; room = Room.objects.get(pk={pk})\n"
+            "from chat.models import Membership; root = User.objects.get(username='root')\n"
+            "Membership.objects.create(room=room, user=root)\n"
+            "actions.post_message(root, room.name, 'for members only')"
+        )
+        time.sleep(1)
+        assert [one.type for one in reader.seen[seen:] if one.type != "stream-error"] == []
+    assert service.get(f"/rooms/{room}/messages/").status == 404
+
+
+def test_a_text_deleted_in_the_admin_goes_from_open_pages_and_replays(
+    service: Service, admin: Admin, room: str, transport: str
+) -> None:
+    token = f"room-{room}:0"
+    service.say(room, f"secret words of {room}")
+    message = admin.row("message", room)
+    with follow(service, room, transport) as reader:
+        answer = admin.save(f"/admin/chat/message/{message}/delete/", post="yes")
+        assert answer.status == 200, answer.body
+        assert reader.wait_for_type("message-deleted", 3).json() == {"id": 1, "room": room}
+    with Reader(service.url, f"/rooms/{room}/events/", token, transport=transport) as late:
+        late.wait_for_type("message-deleted")
+        assert "secret words" not in str(late.seen)
+
+
+def test_a_closed_accounts_stream_ends_within_a_second(
+    service: Service, admin: Admin, room: str, transport: str
+) -> None:
+    cookie = {"Cookie": f"sessionid={session_of(service, f'bob-{room}')}"}
+    pk, name = service.shell(
+        "from chat.models import Membership, Room, User\n"
+        f"bob = User.objects.get(username='bob-{room}')\n"
+        f"room = Room.objects.create(name='x-{room}', name_key='x-{room}', title='den', visibility='private')\n"
+        "Membership.objects.create(room=room, user=bob); print(bob.pk, room.name)"
+    ).split()
+    path = f"/rooms/{name}/events/"
+    with Reader(service.url, path, f"room-{name}:0", transport=transport, headers=cookie) as reader:
+        wait_until(lambda: service.get(f"/rooms/{name}/messages/", cookie).status == 200, 5)
+        time.sleep(0.5)
+        ends = reader.ends
+        answer = admin.save("/admin/chat/user/", action="close", _selected_action=pk)
+        answered = time.monotonic()
+        assert answer.status == 200, answer.body
+        wait_until(lambda: reader.ends > ends, 5, "the end of the stream")
+        assert time.monotonic() - answered < 1
+    assert service.get(f"/rooms/{name}/messages/", cookie).status == 404
