@@ -1,7 +1,6 @@
 """/rooms/ and /rooms/<room>/: list, make, read, change, delete."""
 
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils.http import urlencode
 from ninja import Router
 from ninja.params.functions import Query  # ninja's own `Query` is typed for annotations only
@@ -17,7 +16,6 @@ router = Router(tags=["rooms"])
     "/",
     response={200: RoomsOut, READ_REFUSALS: ProblemOut},
     summary="List rooms",
-    url_name="rooms",
 )
 def list_rooms(
     request: HttpRequest,
@@ -44,11 +42,11 @@ def create_room(request: HttpRequest, body: RoomIn) -> HttpResponse:
     person = writer(request)
     room = actions.create_room(person, body.name, title=body.title, topic=body.topic, visibility=body.visibility)
     response = answer(directory.room_data(room), 201)
-    response["Location"] = reverse("api-1.0.0:room", args=[room.name])
+    response["Location"] = f"{request.path}{room.name}/"
     return response
 
 
-@router.get("/{name}/", response={200: RoomOut, READ_REFUSALS: ProblemOut}, summary="Read a room", url_name="room")
+@router.get("/{name}/", response={200: RoomOut, READ_REFUSALS: ProblemOut}, summary="Read a room")
 def read_room(request: HttpRequest, name: str) -> HttpResponse:
     """A room, and what you are in it."""
     return answer(directory.room_data(access.known_room(access.reader_of(request), name)))
