@@ -1,0 +1,349 @@
+"""Rooms: who is told of which, making, changing and deleting them."""
+
+import json
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from chat import actions
+from chat.models import AuditEntry, Closing, Event, Membership, Message, Restriction, Room, User
+from tests.unit.conftest import sign_in
+from tests.unit.streams import holds, log, types
+
+pytestmark = pytest.mark.django_db
+JSON = "application/json"
+
+
+@pytest.fixture
+def rooms(make_room: Any, people: dict[str, User]) -> dict[str, Room]:
+    """One of each kind; Alice owns and Bob is a member of the open and the private one."""
+    alice, bob = people["alice"], people["bob"]
+    made = {
+        "Open": make_room("Open", members=(bob,)),
+        "x-private": make_room("x-private", members=(bob,), visibility="private"),
+        "team": make_room("team", visibility="staff"),
+    }
+    for name in ("Open", "x-private"):
+        Membership.objects.create(room=made[name], user=alice, role="owner")
+    make_room("gone", deleted_at=timezone.now())
+    return made
+
+
+def names(client: Client, query: str = "") -> list[str]:
+    return [room["room"] for room in client.get(f"/rooms/{query}").json()["rooms"]]
+
+
+class TestList:
+    def test_everybody_is_told_of_the_rooms_that_they_may_read(
+        self, curl: Client, rooms: dict[str, Room], people: dict[str, User]
+    ) -> None:
+        assert names(curl) == ["Open"]
+        assert names(sign_in(people["charlie"])) == ["Open"]
+        assert names(sign_in(people["bob"])) == ["Open", "x-private"]
+        assert names(sign_in(people["sam"])) == ["Open", "team"]
+
+    def test_it_says_what_one_is_in_them_and_is_stored_nowhere(
+        self, rooms: dict[str, Room], people: dict[str, User]
+    ) -> None:
+        response = sign_in(people["alice"]).get("/rooms/")
+        assert [room["role"] for room in response.json()["rooms"]] == ["owner", "owner"]
+        assert response["Cache-Control"] == "no-store"
+        assert [room["role"] for room in sign_in(people["bob"]).get("/rooms/").json()["rooms"]] == ["member"] * 2
+
+    def test_who_is_banned_is_not_told_until_it_is_over(self, rooms: dict[str, Room], people: dict[str, User]) -> None:
+        ban = Restriction.objects.create(room=rooms["Open"], user=people["bob"], kind="ban")
+        assert names(sign_in(people["bob"])) == ["x-private"]
+        ban.until = timezone.now()
+        ban.save()
+        assert names(sign_in(people["bob"])) == ["Open", "x-private"]
+
+    def test_pages_go_by_name(self, curl: Client, make_room: Any) -> None:
+        for number in range(7):
+            make_room(f"Room{number}")
+        url, seen = "/rooms/?limit=3", []
+        while url:
+            response = curl.get(url)
+            seen += [room["room"] for room in response.json()["rooms"]]
+            url = response.headers.get("Link", "").partition(">")[0].removeprefix("<")
+        assert seen == [f"Room{number}" for number in range(7)]
+        assert names(curl, "?after=rOOM4") == ["Room5", "Room6"]
+
+    @pytest.mark.parametrize("query", ["?limit=0", "?limit=201", "?limit=x", "?after=%00", f"?after={'x' * 65}"])
+    def test_a_bad_parameter_is_refused(self, curl: Client, query: str) -> None:
+        response = curl.get(f"/rooms/{query}")
+        assert (response.status_code, response.json()["code"]) == (400, "PARAMETER_INVALID")
+
+    def test_it_takes_one_statement_however_many_rooms(
+        self,
+        curl: Client,
+        make_room: Any,
+        people: dict[str, User],
+        django_assert_num_queries: DjangoAssertNumQueries,
+    ) -> None:
+        alice = sign_in(people["alice"])
+        for count in range(1, 40, 13):
+            for number in range(count):
+                if not Room.objects.filter(name=f"r{number}").exists():
+                    make_room(f"r{number}", members=(people["alice"],), visibility=("open", "private")[number % 2])
+            with django_assert_num_queries(1):
+                curl.get("/rooms/")
+            with django_assert_num_queries(3):  # session and person
+                alice.get("/rooms/")
+
+
+class TestMake:
+    def test_who_makes_a_room_owns_it(self, people: dict[str, User]) -> None:
+        response = sign_in(people["charlie"]).post("/rooms/", {"name": "Garden", "topic": " to  dig "}, JSON)
+        assert response.status_code == 201
+        assert response["Location"] == "/rooms/Garden/"
+        assert response.json() == {
+            "room": "Garden",
+            "title": "Garden",
+            "topic": "to dig",
+            "visibility": "open",
+            "kind": "room",
+            "archived": False,
+            "role": "owner",
+        }
+
+    def test_a_private_room_gets_a_name_that_tells_nothing(self, people: dict[str, User]) -> None:
+        body = {"name": "merger", "title": "The merger", "visibility": "private"}
+        room = sign_in(people["charlie"]).post("/rooms/", body, JSON).json()
+        assert room["room"].startswith("x-")
+        assert (len(room["room"]), room["title"]) == (26, "The merger")
+
+    @pytest.mark.parametrize(
+        ("body", "status", "code"),
+        [
+            ({}, 422, "TEXT_INVALID"),
+            ({"title": "t"}, 422, "NAME_INVALID"),
+            ({"name": "a b"}, 422, "NAME_INVALID"),
+            ({"name": "api"}, 422, "NAME_INVALID"),
+            ({"name": "X-mine"}, 422, "NAME_INVALID"),
+            ({"name": "n" * 65}, 422, "NAME_INVALID"),
+            ({"name": "a\0b"}, 422, "TEXT_INVALID"),  # the title is the name
+            ({"name": "a\0b", "title": "t"}, 422, "NAME_INVALID"),
+            ({"name": "\ud800", "title": "t"}, 422, "NAME_INVALID"),
+            ({"name": 7}, 422, "NAME_INVALID"),
+            ({"name": "a", "title": "t" * 101}, 422, "TEXT_INVALID"),
+            ({"name": "a", "topic": "t" * 301}, 422, "TEXT_INVALID"),
+            ({"name": "a", "topic": "\x1b[2J"}, 422, "TEXT_INVALID"),
+            ({"name": "a", "topic": []}, 422, "TEXT_INVALID"),
+            ({"name": "a", "visibility": "secret"}, 400, "PARAMETER_INVALID"),
+            ({"name": "a", "visibility": None}, 400, "BODY_INVALID"),
+            ({"visibility": "private"}, 422, "TEXT_INVALID"),
+            ({"name": "a", "visibility": "staff"}, 403, "ROOM_ACCESS_DENIED"),
+            ({"name": "api", "visibility": "staff"}, 403, "ROOM_ACCESS_DENIED"),
+        ],
+    )
+    def test_bad_fields_are_refused(self, people: dict[str, User], body: Any, status: int, code: str) -> None:
+        response = sign_in(people["charlie"]).post("/rooms/", json.dumps(body), JSON)
+        assert (response.status_code, response.json()["code"]) == (status, code)
+        assert not Room.objects.exists()
+
+    def test_a_name_that_is_or_was_in_use_is_taken(self, people: dict[str, User], rooms: dict[str, Room]) -> None:
+        for name in ("oPEN", "team", "gone"):
+            response = sign_in(people["charlie"]).post("/rooms/", {"name": name}, JSON)
+            assert (response.status_code, response.json()["code"]) == (409, "ROOM_TAKEN")
+
+    @pytest.mark.parametrize(
+        ("who", "charlie", "gina", "sam"),
+        [("anyone", 201, 201, 201), ("accounts", 201, 403, 201), ("staff", 403, 403, 201)],
+    )
+    def test_who_may_is_a_setting(
+        self, people: dict[str, User], settings: Any, who: str, charlie: int, gina: int, sam: int
+    ) -> None:
+        settings.ROOM_CREATION = who
+        people["gina"] = User.objects.create_user("gina", is_guest=True)
+        for name, status in (("charlie", charlie), ("gina", gina), ("sam", sam)):
+            client = sign_in(people[name])
+            assert client.post("/rooms/", {"name": f"by-{name}"}, JSON).status_code == status
+            assert client.post("/rooms/", {"title": "t", "visibility": "private"}, JSON).status_code == status
+            assert client.post(f"/rooms/first-of-{name}/messages/", {"text": "hi"}, JSON).status_code == status
+
+    def test_nobody_learns_of_a_private_room_by_posting_where_making_rooms_needs_an_account(
+        self, curl: Client, rooms: dict[str, Room], settings: Any
+    ) -> None:
+        for who in ("anyone", "accounts", "staff"):
+            settings.ROOM_CREATION = who
+            there, not_there = (
+                curl.post(f"/rooms/{name}/messages/", {"from": "ann", "text": "hi"})
+                for name in ("x-private", "x-nothing")
+            )
+            assert (there.status_code, there.content) == (not_there.status_code, not_there.content)
+
+
+class TestChange:
+    @pytest.fixture
+    def alice(self, rooms: dict[str, Room], people: dict[str, User]) -> Client:
+        return sign_in(people["alice"])
+
+    def test_a_change_is_answered_logged_and_audited(self, alice: Client) -> None:
+        response = alice.patch("/rooms/open/", {"title": "The den", "archived": True}, JSON)
+        room = response.json()
+        assert (room["title"], room["archived"], room["role"]) == ("The den", True, "owner")
+        event = Event.objects.get()
+        assert (event.type, event.eid) == ("room-changed", 1)
+        assert json.loads(event.data) | {"role": "owner"} == room == alice.get("/rooms/open/").json()
+        entry = AuditEntry.objects.get()
+        assert (entry.action, entry.detail, entry.actor.username) == ("change room", "archived, title", "alice")
+        assert not Closing.objects.exists()
+
+    def test_what_changes_nothing_makes_no_event(self, alice: Client) -> None:
+        for body in ({}, {"title": "Open"}, {"archived": False}, {"visibility": "open", "topic": ""}, {"title": None}):
+            assert alice.patch("/rooms/open/", body, JSON).status_code == 200
+        assert not Event.objects.exists()
+        assert Room.objects.get(name="Open").counter == 0
+
+    def test_a_form_will_do(self, alice: Client) -> None:
+        form = "application/x-www-form-urlencoded"
+        room = alice.patch("/rooms/open/", "title=Caf%C3%A9+2&archived=true", form).json()
+        assert (room["title"], room["archived"]) == ("Café 2", True)
+        response = alice.patch("/rooms/open/", "--x\r\n", "multipart/form-data; boundary=x")
+        assert (response.status_code, response.json()["code"]) == (415, "CONTENT_TYPE_UNSUPPORTED")
+
+    def test_an_archived_room_is_read_and_not_posted_in_until_it_is_opened_again(
+        self, alice: Client, curl: Client
+    ) -> None:
+        alice.patch("/rooms/open/", {"archived": True}, JSON)
+        for client in (alice, curl):
+            answer = client.post("/rooms/open/messages/", {"from": "zoe", "text": "hi"}, JSON)
+            assert (answer.status_code, answer.json()["code"]) == (403, "ROOM_ACCESS_DENIED")
+        assert curl.get("/rooms/open/messages/").status_code == 200
+        alice.patch("/rooms/open/", {"archived": False}, JSON)
+        assert curl.post("/rooms/open/messages/", {"from": "zoe", "text": "hi"}, JSON).status_code == 201
+
+    def test_made_private_it_gets_another_name_and_nothing_is_left_under_the_old_one(
+        self, alice: Client, curl: Client, people: dict[str, User]
+    ) -> None:
+        curl.post("/rooms/open/messages/", {"from": "zoe", "text": "in the open"})
+        room = alice.patch("/rooms/open/", {"visibility": "private"}, JSON).json()
+        assert room["room"].startswith("x-")
+        bob = sign_in(people["bob"])
+        for client in (curl, alice, bob, sign_in(people["sam"])):
+            for url in ("/rooms/open/", "/rooms/open/messages/"):
+                assert client.get(url).json()["code"] == "ROOM_INVALID"
+        assert curl.post("/rooms/open/messages/", {"from": "zoe", "text": "again"}).status_code == 404
+        [message] = bob.get(f"/rooms/{room['room']}/messages/").json()["messages"]
+        assert (message["room"], message["text"]) == (room["room"], "in the open")
+        assert Closing.objects.count() == 1
+        assert not Event.objects.filter(data__contains="in the open").exists()
+
+    def test_members_resume_in_it_with_a_reset(self, alice: Client, people: dict[str, User]) -> None:
+        log(Room.objects.get(name="Open"), 3)
+        room = alice.patch("/rooms/open/", {"visibility": "private"}, JSON).json()["room"]
+        bob = sign_in(people["bob"], proxied=True)
+        response = bob.get(f"/rooms/{room}/events/?lastEventId=room-{room}:2")
+        assert types(response) == ["stream-open", "stream-reset"]
+        assert next(channel for channel in holds(response) if channel[0] == "r").endswith(".2")
+
+    def test_a_private_room_that_is_opened_keeps_its_name_and_ends_no_stream(self, alice: Client, curl: Client) -> None:
+        assert alice.patch("/rooms/x-private/", {"visibility": "open"}, JSON).json()["room"] == "x-private"
+        assert curl.get("/rooms/x-private/").status_code == 200
+        assert not Closing.objects.exists()
+
+    def test_only_staff_make_it_one_of_staff(self, alice: Client, people: dict[str, User], curl: Client) -> None:
+        assert alice.patch("/rooms/open/", {"visibility": "staff"}, JSON).status_code == 403
+        room = sign_in(people["sam"]).patch("/rooms/open/", {"visibility": "staff"}, JSON).json()
+        assert (room["room"], room["visibility"]) == ("Open", "staff")
+        assert alice.get("/rooms/open/").json()["code"] == "ROOM_ACCESS_DENIED"
+        assert curl.get("/rooms/open/").json()["code"] == "USER_HAS_TO_LOGIN"
+
+    def test_staff_who_close_a_room_that_nobody_owned_become_its_owner(
+        self, people: dict[str, User], make_room: Any
+    ) -> None:
+        make_room("ad-hoc")
+        sam = sign_in(people["sam"])
+        room = sam.patch("/rooms/ad-hoc/", {"visibility": "private"}, JSON).json()
+        assert room["role"] == "owner"
+        assert sam.get(f"/rooms/{room['room']}/").status_code == 200
+
+    def test_staff_are_what_their_role_says_in_a_private_room(
+        self, rooms: dict[str, Room], people: dict[str, User]
+    ) -> None:
+        sam = sign_in(people["sam"])
+        assert sam.patch("/rooms/x-private/", {"title": "Mine"}, JSON).json()["code"] == "ROOM_INVALID"
+        Membership.objects.create(room=rooms["x-private"], user=people["sam"])
+        assert sam.patch("/rooms/x-private/", {"title": "Mine"}, JSON).json()["code"] == "ROOM_ACCESS_DENIED"
+        url = "/rooms/x-private/restrictions/"
+        assert sam.post(url, {"kind": "ban", "username": "bob"}, JSON).json()["code"] == "ROOM_ACCESS_DENIED"
+
+    def test_the_first_room_stays(self, people: dict[str, User]) -> None:
+        actions.make_room("default")
+        sam = sign_in(people["sam"])
+        for visibility in ("private", "staff"):
+            assert sam.patch("/rooms/default/", {"visibility": visibility}, JSON).status_code == 403
+        assert sam.delete("/rooms/default/").status_code == 403
+        room = Room.objects.get()
+        assert (room.name, room.visibility, room.deleted_at, room.rights) == ("default", "open", None, 1)
+
+    @pytest.mark.parametrize("body", [{"title": " "}, {"title": "x" * 101}, {"topic": "a\0"}, {"visibility": "x"}])
+    def test_bad_fields_change_nothing(self, alice: Client, body: dict[str, str]) -> None:
+        assert alice.patch("/rooms/open/", {"topic": "new", **body}, JSON).status_code in (400, 422)
+        assert Room.objects.get(name="Open").topic == ""
+
+
+class TestDelete:
+    def test_everything_said_in_it_is_gone_and_its_name_is_never_given_again(
+        self, rooms: dict[str, Room], people: dict[str, User], curl: Client
+    ) -> None:
+        curl.post("/rooms/open/messages/", {"from": "zoe", "text": "hi"})
+        alice = sign_in(people["alice"])
+        assert alice.delete("/rooms/open/").status_code == 204
+        assert (Message.objects.count(), Event.objects.count(), Closing.objects.count()) == (0, 0, 1)
+        assert alice.delete("/rooms/open/").json()["code"] == "ROOM_INVALID"
+        assert curl.get("/rooms/open/messages/").status_code == 404
+        assert curl.post("/rooms/open/messages/", {"from": "zoe", "text": "hi"}).status_code == 404
+        assert alice.post("/rooms/", {"name": "open"}, JSON).json()["code"] == "ROOM_TAKEN"
+        assert names(alice) == ["x-private"]
+
+
+WRITES = [
+    ("post", "/rooms/", {"name": "new"}),
+    ("patch", "/rooms/open/", {"title": "t"}),
+    ("delete", "/rooms/open/", None),
+    ("post", "/rooms/open/members/", None),
+    ("post", "/rooms/open/invites/", None),
+    ("post", "/rooms/open/restrictions/", {"kind": "mute", "username": "bob"}),
+    ("patch", "/rooms/open/messages/1/", {"text": "t"}),
+    ("delete", "/rooms/open/messages/1/", None),
+    ("post", "/accounts/direct/", {"username": "bob"}),
+]
+
+
+@pytest.mark.parametrize(("method", "url", "body"), WRITES)
+def test_a_write_from_another_site_is_refused_and_one_that_says_nothing_is_nobodys(
+    rooms: dict[str, Room], people: dict[str, User], method: str, url: str, body: Any
+) -> None:
+    alice = sign_in(people["alice"])
+    call = getattr(alice, method)
+    foreign = [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}]
+    for headers in foreign:
+        answer = call(url, body, JSON, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (403, "ORIGIN_DENIED")
+    curl = Client()
+    curl.cookies = alice.cookies
+    answer = getattr(curl, method)(url, body, JSON)
+    assert (answer.status_code, answer.json()["code"]) == (401, "USER_HAS_TO_LOGIN")
+    assert not Event.objects.exists()
+    assert not AuditEntry.objects.exists()
+
+
+class TestStatements:
+    def test_each_request_takes_what_it_took(
+        self, rooms: dict[str, Room], people: dict[str, User], django_assert_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        headers = {"Authorization": f"Bearer {actions.make_token(people['alice'])}"}
+        client = Client(headers=headers)
+        with django_assert_num_queries(2):  # the token, the room
+            client.get("/rooms/open/")
+        for noun in ("members", "invites", "restrictions"):
+            with django_assert_num_queries(3):
+                client.get(f"/rooms/open/{noun}/")
+        with django_assert_num_queries(9):  # token, room; begin, lock, save, claim, event, audit, end
+            client.patch("/rooms/open/", {"topic": "t"}, JSON)
+        with django_assert_num_queries(1):
+            client.get("/accounts/me/")
