@@ -71,14 +71,18 @@ def invite(person: Person, room: Room, days: int = INVITE_DAYS) -> tuple[Invite,
         room = lock(room)
         if Invite.objects.filter(room=room, withdrawn_at=None, expires__gt=now).count() >= INVITES_MAX:
             raise Problem("ROOM_ACCESS_DENIED", f"A room has at most {INVITES_MAX} invites: withdraw some.")
-        return Invite.objects.create(room=room, created_by=access.check_signed_in(person), **fields), secret
+        actor = access.check_signed_in(person)
+        audit(actor, "invite", room, detail=f"for {days} days")
+        return Invite.objects.create(room=room, created_by=actor, **fields), secret
 
 
 def withdraw_invite(person: Person, room: Room, invite_id: int) -> None:
     """Make a link void. Raises Problem."""
     access.check_invite(person, room)
-    if not Invite.objects.filter(room=room, pk=invite_id, withdrawn_at=None).update(withdrawn_at=timezone.now()):
-        raise Problem("NOT_FOUND", "There is no such invite.")
+    with transaction.atomic():
+        if not Invite.objects.filter(room=room, pk=invite_id, withdrawn_at=None).update(withdrawn_at=timezone.now()):
+            raise Problem("NOT_FOUND", "There is no such invite.")
+        audit(access.check_signed_in(person), "withdraw invite", room)
 
 
 def accept_invite(person: Person, secret: str) -> Room:
