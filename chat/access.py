@@ -115,11 +115,9 @@ def can_own(person: Person, room: Room | ClaimedEvent) -> bool:
     """Whether `person` may change the room itself and who belongs to it. `room` knows their role (find_room, a claim).
 
     Owners may, and staff where staff may read by being staff. A private room is its members' own: in it staff are what
-    their role says. Operators (superusers) may everywhere that they get to, which for private rooms is the admin site.
+    their role says.
     """
-    if room.role == Membership.Role.OWNER or person.is_superuser:
-        return True
-    return person.is_staff and room.visibility != Room.Visibility.PRIVATE
+    return room.role == Membership.Role.OWNER or (person.is_staff and room.visibility != Room.Visibility.PRIVATE)
 
 
 def can_moderate(person: Person, room: Room | ClaimedEvent) -> bool:

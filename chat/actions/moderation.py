@@ -24,6 +24,8 @@ def restrict(person: Person, room: Room, kind: str, whom: User | str, *, until: 
     actor = access.check_signed_in(person)
     if kind not in Restriction.Kind.values:
         raise Problem("PARAMETER_INVALID", "Say whether it is a mute or a ban.")
+    if kind == Restriction.Kind.BAN and room.kind != Room.Kind.ROOM:
+        raise Problem("ROOM_ACCESS_DENIED", "A conversation of two has both, as long as it is there.")
     user, address = (whom, "") if isinstance(whom, User) else (None, whom)
     with transaction.atomic():
         room = lock(room)
