@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, Subquery
 from django.http import HttpRequest
 from django.utils import timezone
 
-from chat.models import ClaimedEvent, Invite, Membership, Restriction, Room, User, digest_of
+from chat.models import ClaimedEvent, Invite, Membership, Message, Restriction, Room, RoomQuerySet, User, digest_of
 from chat.names import HIDDEN_ROOM_PREFIX, ROOM_NAME_RULE, is_room_name, room_key
 from chat.problems import Problem, room_invalid
 
@@ -48,6 +48,29 @@ def find_room(person: Person, name: str) -> Room | None:
     return find_rooms(person, [name])[room_key(name)]
 
 
+def known_room(person: Person, name: str) -> Room:
+    """As find_room, for what needs a room that is there. Raises Problem."""
+    room = find_room(person, name)
+    if room is None:
+        raise room_invalid()
+    return room
+
+
+def known_rooms(person: Person) -> RoomQuerySet:
+    """The rooms that `person` may know of and read, each with `role`, by name. One query."""
+    rooms = Room.objects.live().order_by("name_key")
+    if not isinstance(person, User):
+        return rooms.filter(visibility=Room.Visibility.OPEN)
+    mine = Membership.objects.filter(room=OuterRef("pk"), user=person)
+    bans = Restriction.objects.filter(room=OuterRef("pk"), user=person, kind=Restriction.Kind.BAN)
+    bans = bans.filter(Q(until=None) | Q(until__gt=timezone.now()))
+    visible = Q(visibility=Room.Visibility.OPEN) | Q(visibility=Room.Visibility.PRIVATE, role__isnull=False)
+    if person.is_staff:
+        visible |= Q(visibility=Room.Visibility.STAFF)
+    role = {"role": Subquery(mine.values("role")[:1])}  # as a mapping: mypy knows the attribute already
+    return rooms.annotate(**role).filter(visible, ~Exists(bans))
+
+
 def check_post(person: Person, claim: ClaimedEvent) -> None:
     """Raise Problem when `person` may not post into the claimed room."""
     _check_visible(person, claim.visibility, claim.role)
@@ -59,37 +82,84 @@ def check_post(person: Person, claim: ClaimedEvent) -> None:
         raise Problem("ROOM_ACCESS_DENIED", "This room is archived: it can be read, but nobody posts in it.")
 
 
+def check_type(person: Person, claim: ClaimedEvent, kind: int) -> None:
+    """Raise Problem when `person` may not post messages of this type into the claimed room."""
+    if kind == Message.Type.MESSAGE or can_moderate(person, claim):
+        return
+    check_signed_in(person)
+    raise Problem("ROOM_ACCESS_DENIED", "Only moderators post warnings and alerts.")
+
+
 def check_create_room(person: Person, name: str) -> None:
-    """Raise Problem when `person` may not make a room called `name`, by ROOM_CREATION."""
+    """Raise Problem when `person` may not make a room called `name`, by ROOM_CREATION.
+
+    A name that no room can be given comes first: an unknown hidden name must answer like a private room.
+    """
     who = settings.ROOM_CREATION
+    if not is_open_name(name):
+        raise room_invalid()
     if who != "anyone" and not person.is_authenticated:
         raise Problem("USER_HAS_TO_LOGIN", "Sign in to make a room.")
-    if not is_room_name(name) or name.lower().startswith(HIDDEN_ROOM_PREFIX):
-        raise room_invalid()
+    if who == "accounts" and person.is_authenticated and person.is_guest:
+        raise Problem("ROOM_ACCESS_DENIED", "Only people with an account make rooms here.")
     if who == "staff" and not person.is_staff:
         raise Problem("ROOM_ACCESS_DENIED", "Only staff make rooms here.")
 
 
-def can_own(person: Person, role: str | None) -> bool:
-    """Whether `person`, with `role` in a room, may change the room itself and who belongs to it."""
-    return role == Membership.Role.OWNER or person.is_staff
+def is_open_name(name: str) -> bool:
+    """Whether somebody may choose `name` for a room: a room's name, and none that is kept for private rooms."""
+    return is_room_name(name) and not room_key(name).startswith(HIDDEN_ROOM_PREFIX)
 
 
-def can_moderate(person: Person, role: str | None) -> bool:
-    """Whether `person`, with `role` in a room, may delete, mute and ban there."""
-    return role == Membership.Role.MODERATOR or can_own(person, role)
+def can_own(person: Person, room: Room | ClaimedEvent) -> bool:
+    """Whether `person` may change the room itself and who belongs to it. `room` knows their role (find_room, a claim).
+
+    Owners may, and staff where staff may read by being staff. A private room is its members' own: in it staff are what
+    their role says.
+    """
+    return room.role == Membership.Role.OWNER or (person.is_staff and room.visibility != Room.Visibility.PRIVATE)
+
+
+def can_moderate(person: Person, room: Room | ClaimedEvent) -> bool:
+    """Whether `person` may delete others' messages, mute and ban in the room, which knows their role."""
+    return room.role == Membership.Role.MODERATOR or can_own(person, room)
+
+
+def can_invite(person: Person, room: Room) -> bool:
+    """Whether `person` may hand out links into the room: moderators; of guests only an owner."""
+    if room.kind != Room.Kind.ROOM:
+        return False
+    return can_own(person, room) or (can_moderate(person, room) and not getattr(person, "is_guest", False))
 
 
 def check_own(person: Person, room: Room) -> None:
     """Raise Problem when `person` may not change the room. `room` is of find_room, which knows the role."""
-    if not can_own(person, room.role):
+    if not can_own(person, room):
         raise Problem("ROOM_ACCESS_DENIED", "Only the owner of the room may do this.")
 
 
 def check_moderate(person: Person, room: Room) -> None:
     """Raise Problem when `person` may not moderate the room. `room` is of find_room."""
-    if not can_moderate(person, room.role):
+    if not can_moderate(person, room):
         raise Problem("ROOM_ACCESS_DENIED", "Only moderators of the room may do this.")
+
+
+def check_invite(person: Person, room: Room) -> None:
+    """Raise Problem when `person` may not hand out, see or withdraw links into the room. `room` is of find_room."""
+    if not can_invite(person, room):
+        raise Problem("ROOM_ACCESS_DENIED", "Only moderators of the room invite others.")
+
+
+def check_rank(person: Person, room: Room, user: User) -> None:
+    """Raise Problem when `person`, a moderator of `room`, has no power over `user`.
+
+    A moderator has none over owners and other moderators. Where staff may read by being staff, only staff have power
+    over staff; a private room's owner may take anybody off it. `room` is of find_room.
+    """
+    if user.is_staff and not person.is_staff and room.visibility != Room.Visibility.PRIVATE:
+        raise Problem("ROOM_ACCESS_DENIED", "This person is staff.")
+    if not can_own(person, room) and role_of(user, room.pk) in (Membership.Role.OWNER, Membership.Role.MODERATOR):
+        raise Problem("ROOM_ACCESS_DENIED", "Only the owner has power over moderators.")
 
 
 def check_signed_in(person: Person) -> User:
@@ -161,11 +231,15 @@ def readers_among(room: Room, user_ids: Collection[int]) -> set[int]:
 
 
 def find_invite(person: Person, secret: str) -> Invite:
-    """The invite whose link has `secret`. One that is over, withdrawn, or to a room that bans `person` answers like
-    one that never was. Raises Problem INVITE_INVALID."""
+    """The invite whose link has `secret`, with its room. Raises Problem INVITE_INVALID.
+
+    One that is over, withdrawn, to a room that bans `person`, or to a room of staff for somebody else answers like one
+    that never was.
+    """
     found = Invite.objects.select_related("room").filter(digest=digest_of(secret), withdrawn_at=None)
     invite = found.filter(expires__gt=timezone.now(), room__deleted_at=None, room__archived_at=None).first()
-    if invite is None or is_banned(person, invite.room_id):
+    refused = invite is not None and invite.room.visibility == Room.Visibility.STAFF and not person.is_staff
+    if invite is None or refused or is_banned(person, invite.room_id):
         raise Problem("INVITE_INVALID", "This invitation is not good any more: ask for another one.")
     return invite
 

@@ -111,6 +111,12 @@ def prune(before: datetime, batch: int = 1000) -> int:
     return removed
 
 
+def forget(room_id: int) -> None:
+    """Remove all events of a room, so that nobody resumes over this moment. Must run in a transaction."""
+    Room.objects.filter(pk=room_id).update(pruned_through=F("counter"))
+    Event.objects.filter(room_id=room_id).delete()
+
+
 def _prune_room(room_id: int, through: int, batch: int) -> int:
     # The mark first: from then on nobody resumes from what is about to go.
     Room.objects.filter(pk=room_id, pruned_through__lt=through).update(pruned_through=through)

@@ -119,14 +119,16 @@ class RoomQuerySet(models.QuerySet["Room"]):
         statement = _STANDING.format(keys=",".join(["%s"] * len(keys)))
         return self.raw(statement, [user_id, user_id, now, *keys])
 
-    def claim_event(self, key: str, now: datetime) -> ClaimedEvent | None:
+    def claim_event(self, key: str, now: datetime, user_id: int | None = None) -> ClaimedEvent | None:
         """Lock the room called `key` and take its next event id. None when there is no such room.
+
+        The claim also says which role `user_id` has in the room, and whether they are banned or muted.
 
         The row stays locked until the transaction ends, so the order of commits is the order of ids, and a roll-back
         gives the id back: ids have no hole.
         """
         stamp = connection.ops.adapt_datetimefield_value(now)
-        return self._claim(_CLAIM, [stamp, key], stamp, (None, "", None, "", stamp))
+        return self._claim(_CLAIM, [stamp, key], stamp, (user_id, "", user_id, "", stamp))
 
     def claim_or_make(
         self, name: str, now: datetime, *, user_id: int | None, name_key: str, address: str = ""

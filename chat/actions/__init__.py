@@ -12,6 +12,7 @@ log         the event of a change; taking rights away
 
 from chat.actions.log import iso, revoke
 from chat.actions.members import (
+    INVITE_DAYS,
     accept_invite,
     invite,
     join_room,
@@ -30,7 +31,7 @@ from chat.actions.messages import (
     message_data,
     post_message,
 )
-from chat.actions.moderation import lift, restrict
+from chat.actions.moderation import lift, restrict, restrict_author
 from chat.actions.people import (
     become_account,
     close_account,
@@ -43,11 +44,24 @@ from chat.actions.people import (
     sign_out,
     sign_up,
 )
-from chat.actions.rooms import DEFAULT_ROOM, change_room, create_room, delete_room, make_room, restored
+from chat.actions.rooms import (
+    DEFAULT_ROOM,
+    TITLE_MAX,
+    TOPIC_MAX,
+    change_room,
+    create_room,
+    delete_room,
+    make_room,
+    restored,
+    room_data,
+)
 
 __all__ = [
     "DEFAULT_ROOM",
     "IDEMPOTENCY_KEY_MAX",
+    "INVITE_DAYS",
+    "TITLE_MAX",
+    "TOPIC_MAX",
     "Posted",
     "accept_invite",
     "become_account",
@@ -74,7 +88,9 @@ __all__ = [
     "remove_member",
     "restored",
     "restrict",
+    "restrict_author",
     "revoke",
+    "room_data",
     "set_role",
     "set_staff",
     "setup_token",

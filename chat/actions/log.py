@@ -9,6 +9,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from chat import eventlog, publish
+from chat.access import Person
 from chat.models import AuditEntry, ClaimedEvent, Closing, Event, Room, User
 from chat.names import room_key
 from chat.problems import room_invalid
@@ -32,12 +33,27 @@ def log(claim: ClaimedEvent, event_type: str, data: dict[str, Any], now: datetim
     return event
 
 
-def claim(room: Room, now: datetime) -> ClaimedEvent:
-    """Lock the room and number an event of it. Must run in a transaction. Raises Problem when it was deleted."""
-    claimed = Room.objects.claim_event(room.name_key, now)
+def claim(person: Person, room: Room, now: datetime) -> ClaimedEvent:
+    """Lock the room and number an event of it; the claim says what `person` is in the room now.
+
+    Must run in a transaction. Raises Problem when the room was deleted or got another name.
+    """
+    claimed = Room.objects.claim_event(room.name_key, now, person.pk)
     if claimed is None:
         raise room_invalid()
     return claimed
+
+
+def lock(room: Room) -> Room:
+    """The row of `room` as it is now, locked until the transaction ends, with the role that `room` knows.
+
+    Changes of who belongs to a room wait for each other here: else two owners could leave at once. Raises Problem.
+    """
+    locked = Room.objects.live().select_for_update().filter(pk=room.pk).first()
+    if locked is None:
+        raise room_invalid()
+    locked.role = room.role
+    return locked
 
 
 def revoke(room_ids: Iterable[int]) -> None:

@@ -8,86 +8,98 @@ from django.utils import timezone
 
 from chat import access
 from chat.access import Person
-from chat.actions.log import audit, revoke
-from chat.actions.rooms import hidden_name
+from chat.actions.log import audit, lock, revoke
+from chat.actions.rooms import TITLE_MAX, hidden_name
 from chat.models import Invite, Membership, Restore, Room, User, digest_of
 from chat.problems import Problem
 
 INVITE_DAYS = 7
+INVITE_DAYS_MAX = 90
+INVITES_MAX = 100  # links into one room that are good at a time
 
 
-def join_room(person: Person, room: Room) -> Membership:
-    """Become a member of a room that one may read."""
-    user = access.check_signed_in(person)
-    membership, _ = Membership.objects.get_or_create(room=room, user=user)
-    return membership
+def join_room(person: Person, room: Room) -> tuple[Membership, bool]:
+    """Become a member of a room that one may read, which find_room has seen to; and whether it is new."""
+    return Membership.objects.get_or_create(room=room, user=access.check_signed_in(person))
 
 
 def leave_room(person: Person, room: Room) -> None:
     """Stop being a member. Who leaves a private room stops receiving at once. Raises Problem."""
     user = access.check_signed_in(person)
     with transaction.atomic():
-        _check_owner_left(room, user)
-        if Membership.objects.filter(room=room, user=user).delete()[0] and room.visibility == Room.Visibility.PRIVATE:
-            revoke([room.pk])
+        _end_membership(lock(room), user)
 
 
 def remove_member(person: Person, room: Room, user: User) -> None:
-    """Take somebody off a room. Raises Problem."""
+    """Take somebody off a room. Raises Problem. To keep them out of an open one, or from another link: a ban."""
     access.check_moderate(person, room)
     with transaction.atomic():
-        check_rank(person, room, user)
-        _check_owner_left(room, user)
-        if Membership.objects.filter(room=room, user=user).delete()[0]:
-            revoke([room.pk])
-            audit(access.check_signed_in(person), "remove member", room, user)
+        room = lock(room)
+        access.check_rank(person, room, user)
+        _end_membership(room, user)
+        audit(access.check_signed_in(person), "remove member", room, user)
 
 
-def set_role(person: Person, room: Room, user: User, role: str) -> None:
+def set_role(person: Person, room: Room, user: User, role: str) -> Membership:
     """Make a member owner, moderator or plain member. Raises Problem."""
     access.check_own(person, room)
     if role not in Membership.Role.values:
         raise Problem("PARAMETER_INVALID", "A role is owner, moderator or member.")
     with transaction.atomic():
+        room = lock(room)
+        if room.kind != Room.Kind.ROOM:
+            raise Problem("ROOM_ACCESS_DENIED", "In a conversation of two both are the same.")
+        membership = _membership(room, user)
+        if role == membership.role:
+            return membership
         if role != Membership.Role.OWNER:
-            _check_owner_left(room, user)
-        if not Membership.objects.filter(room=room, user=user).update(role=role):
-            raise Problem("NOT_FOUND", "This person is not a member of the room.")
+            check_owner_left(room, user)
+        membership.role = role
+        membership.save(update_fields=["role"])
         audit(access.check_signed_in(person), f"make {role}", room, user)
+    return membership
 
 
 def invite(person: Person, room: Room, days: int = INVITE_DAYS) -> tuple[Invite, str]:
     """A link into a room, good for `days`: the row, and the secret that is shown once. Raises Problem."""
-    access.check_moderate(person, room)
-    if not 1 <= days <= 90:
-        raise Problem("PARAMETER_INVALID", "An invite is good for 1 to 90 days.")
-    secret = secrets.token_urlsafe(24)
-    expires = timezone.now() + timedelta(days=days)
-    owner = access.check_signed_in(person)
-    return Invite.objects.create(room=room, digest=digest_of(secret), created_by=owner, expires=expires), secret
+    access.check_invite(person, room)
+    if not 1 <= days <= INVITE_DAYS_MAX:
+        raise Problem("PARAMETER_INVALID", f"An invite is good for 1 to {INVITE_DAYS_MAX} days.")
+    now, secret = timezone.now(), secrets.token_urlsafe(24)
+    fields = {"digest": digest_of(secret), "expires": now + timedelta(days=days)}
+    with transaction.atomic():
+        room = lock(room)
+        if Invite.objects.filter(room=room, withdrawn_at=None, expires__gt=now).count() >= INVITES_MAX:
+            raise Problem("ROOM_ACCESS_DENIED", f"A room has at most {INVITES_MAX} invites: withdraw some.")
+        actor = access.check_signed_in(person)
+        audit(actor, "invite", room, detail=f"for {days} days")
+        return Invite.objects.create(room=room, created_by=actor, **fields), secret
 
 
 def withdraw_invite(person: Person, room: Room, invite_id: int) -> None:
     """Make a link void. Raises Problem."""
-    access.check_moderate(person, room)
-    if not Invite.objects.filter(room=room, pk=invite_id, withdrawn_at=None).update(withdrawn_at=timezone.now()):
-        raise Problem("NOT_FOUND", "There is no such invite.")
+    access.check_invite(person, room)
+    with transaction.atomic():
+        if not Invite.objects.filter(room=room, pk=invite_id, withdrawn_at=None).update(withdrawn_at=timezone.now()):
+            raise Problem("NOT_FOUND", "There is no such invite.")
+        audit(access.check_signed_in(person), "withdraw invite", room)
 
 
 def accept_invite(person: Person, secret: str) -> Room:
     """Become a member by a link. Raises Problem; a link that is over answers like one that never was."""
     user = access.check_signed_in(person)
-    room = access.find_invite(user, secret).room
-    Membership.objects.get_or_create(room=room, user=user)
+    with transaction.atomic():
+        lock(access.find_invite(user, secret).room)  # a ban, or a withdrawal, is before this or after it
+        room = access.find_invite(user, secret).room
+        Membership.objects.get_or_create(room=room, user=user)
     return room
 
 
-def open_direct_room(person: Person, other: User) -> Room:
-    """The room of two people, made at the first time. Raises Problem."""
+def open_direct_room(person: Person, other: User) -> tuple[Room, bool]:
+    """The room of two people, and whether this was the first time. Raises Problem."""
     user = access.check_signed_in(person)
     if user.pk == other.pk or not other.is_active:
         raise Problem("NOT_FOUND", "There is nobody else of this name.")
-    key = f"{min(user.pk, other.pk)}:{max(user.pk, other.pk)}"
     with transaction.atomic():
         name, base = hidden_name(), Restore.newest_base()
         fields = {
@@ -95,29 +107,48 @@ def open_direct_room(person: Person, other: User) -> Room:
             "pruned_through": base,
             "name": name,
             "name_key": name,
-            "title": f"{user.shown_name} and {other.shown_name}"[:100],
+            "title": f"{user.shown_name} and {other.shown_name}"[:TITLE_MAX],
             "kind": Room.Kind.DIRECT,
             "visibility": Room.Visibility.PRIVATE,
             "created_by": user,
         }
-        room, _ = Room.objects.get_or_create(direct_key=key, defaults=fields)
-        Membership.objects.bulk_create(
-            (Membership(room=room, user=one) for one in (user, other)), ignore_conflicts=True
-        )
-    return room
+        key = f"{min(user.pk, other.pk)}:{max(user.pk, other.pk)}"
+        room, is_new = Room.objects.get_or_create(direct_key=key, defaults=fields)
+        if is_new:  # nobody leaves it
+            Membership.objects.bulk_create(Membership(room=room, user=one) for one in (user, other))
+    room.role = Membership.Role.MEMBER
+    return room, is_new
 
 
-def check_rank(person: Person, room: Room, user: User) -> None:
-    """A moderator has no power over owners and other moderators, nor anybody but staff over staff."""
-    if user.is_staff and not person.is_staff:
-        raise Problem("ROOM_ACCESS_DENIED", "This person is staff.")
-    if access.can_own(person, access.role_of(person, room.pk)):
-        return
-    if access.can_moderate(user, access.role_of(user, room.pk)):
-        raise Problem("ROOM_ACCESS_DENIED", "Only the owner has power over moderators.")
+def end_membership(room: Room, user: User) -> None:
+    """Take the membership and the links that the person made: nobody comes back by a link of their own.
+
+    Must run in a transaction that has locked the room. Raises Problem for the last owner.
+    """
+    check_owner_left(room, user)
+    Membership.objects.filter(room=room, user=user).delete()
+    Invite.objects.filter(room=room, created_by=user, withdrawn_at=None).update(withdrawn_at=timezone.now())
 
 
-def _check_owner_left(room: Room, user: User) -> None:
-    owners = Membership.objects.filter(room=room, role=Membership.Role.OWNER)
-    if owners.filter(user=user).exists() and not owners.exclude(user=user).exists():
+def check_owner_left(room: Room, user: User) -> None:
+    """Raise Problem when `user` is the only owner of the room."""
+    owners = Membership.objects.filter(room=room, role=Membership.Role.OWNER).values_list("user", flat=True)
+    if list(owners[:2]) == [user.pk]:
         raise Problem("ROOM_ACCESS_DENIED", "A room needs an owner: name another one first.")
+
+
+def _end_membership(room: Room, user: User) -> None:
+    if room.kind != Room.Kind.ROOM:
+        raise Problem("ROOM_ACCESS_DENIED", "A conversation of two has both, as long as it is there.")
+    _membership(room, user)
+    end_membership(room, user)
+    if room.visibility == Room.Visibility.PRIVATE:  # elsewhere it is not the membership that lets them read
+        revoke([room.pk])
+
+
+def _membership(room: Room, user: User) -> Membership:
+    membership = Membership.objects.filter(room=room, user=user).first()
+    if membership is None:
+        raise Problem("NOT_FOUND", "This person is not a member of the room.")
+    membership.user = user
+    return membership

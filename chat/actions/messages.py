@@ -61,7 +61,7 @@ def post_message(  # noqa: PLR0913 - all that a post can have
     moderators only. `address` is where who has no account comes from. Raises Problem.
     """
     if kind not in (Message.Type.MESSAGE, Message.Type.WARNING, Message.Type.ALERT, Message.Type.MUTED):
-        raise Problem("TEXT_INVALID", "Messages of this type come from the service.")
+        raise Problem("PARAMETER_INVALID", "The type is 0, 1, 2 or 3: other messages come from the service.")
     known = "" if person.is_authenticated and not person.is_guest else address
     draft = _Draft(person, _check_name(person, name), check_text(text), kind, _check_key(key), known)
     try:
@@ -93,15 +93,20 @@ def message_data(room_name: str, message: Message) -> dict[str, Any]:
 
 
 def edit_message(person: Person, room: Room, eid: int, text: str) -> dict[str, Any]:
-    """Change the text of a message of one's own, for as long as EDIT_MINUTES says. Raises Problem."""
+    """Change the text of a message of one's own, for as long as EDIT_MINUTES says. Raises Problem.
+
+    The text that it has already makes no event.
+    """
     text = check_text(text)
     now = timezone.now()
     with transaction.atomic():
-        claimed = claim(room, now)
+        claimed = claim(person, room, now)
         access.check_post(person, claimed)
         message = _own_message(person, claimed, eid)
-        if now - message.created > timedelta(minutes=settings.EDIT_MINUTES):
-            raise Problem("TOO_LATE", f"A message can be changed for {settings.EDIT_MINUTES} minutes.")
+        _check_time(message, now)
+        if message.text == text:
+            transaction.set_rollback(True)  # gives the event's id back
+            return message_data(claimed.name, message)
         message.text, message.edited_at = text, now
         message.save(update_fields=["text", "edited_at"])
         data = message_data(claimed.name, message)
@@ -113,44 +118,52 @@ def edit_message(person: Person, room: Room, eid: int, text: str) -> dict[str, A
 def delete_message(person: Person, room: Room, eid: int) -> None:
     """Delete a message: its author for as long as EDIT_MINUTES says, moderators always. Raises Problem.
 
-    The text goes from the history and from every event that carried it, so that no replay shows it again.
+    The text goes from the history and from every event that carried it, so that no replay shows it again. What was
+    deleted before is not there any more: MESSAGE_INVALID.
     """
+    actor = access.check_signed_in(person)
     now = timezone.now()
     with transaction.atomic():
-        claimed = claim(room, now)
-        is_moderator = room.is_operated or access.can_moderate(person, access.role_of(person, claimed.room_id))
-        message = _message(claimed, eid) if is_moderator else _own_message(person, claimed, eid)
-        if not is_moderator and now - message.created > timedelta(minutes=settings.EDIT_MINUTES):
-            raise Problem("TOO_LATE", f"A message can be deleted for {settings.EDIT_MINUTES} minutes.")
+        claimed = claim(person, room, now)
+        if room.is_operated or access.can_moderate(person, claimed):
+            message = _message(claimed, eid)
+        else:
+            message = _own_message(person, claimed, eid)
+            _check_time(message, now)
         message.text, message.deleted_at = "", now
         message.save(update_fields=["text", "deleted_at"])
         _rewrite(message, message_data(claimed.name, message))
         log(claimed, "message-deleted", {"id": eid, "room": claimed.name}, now)
-        if message.author_id != person.pk:
-            audit(access.check_signed_in(person), "delete message", room, message.author, f"message {eid}")
+        if message.author_id != actor.pk:
+            audit(actor, "delete message", room, message.author, f"message {eid}")
 
 
 def _message(claimed: ClaimedEvent, eid: int) -> Message:
-    message = Message.objects.filter(room_id=claimed.room_id, eid=eid, deleted_at=None).first()
+    messages = Message.objects.filter(room_id=claimed.room_id, eid=eid, deleted_at=None)
+    message = messages.select_related("author").first() if eid <= eventlog.MAX_ID else None
     if message is None:
         raise Problem("MESSAGE_INVALID", "There is no such message.")
     return message
 
 
 def _own_message(person: Person, claimed: ClaimedEvent, eid: int) -> Message:
-    if not person.is_authenticated:
-        raise Problem("USER_HAS_TO_LOGIN", "Sign in to change what you wrote.")
+    actor = access.check_signed_in(person)
     message = _message(claimed, eid)
-    if message.author_id != person.pk:
+    if message.author_id != actor.pk:
         raise Problem("ROOM_ACCESS_DENIED", "This message is somebody else's.")
     return message
 
 
+def _check_time(message: Message, now: datetime) -> None:
+    if now - message.created > timedelta(minutes=settings.EDIT_MINUTES):
+        raise Problem("TOO_LATE", f"A message can be changed and deleted for {settings.EDIT_MINUTES} minutes.")
+
+
 def _rewrite(message: Message, data: dict[str, Any]) -> None:
     """Give the events that carried the message its text of now: what a replay shows is what the history shows."""
-    events = Event.objects.filter(room_id=message.room_id, type__in=("message", "message-edited"))
-    mine = events.filter(Q(eid=message.eid) | Q(eid__gt=message.eid, data__contains=f'{{"id":{message.eid},'))
-    mine.update(data=eventlog.encode(data))
+    edits = Q(type="message-edited", eid__gt=message.eid, data__startswith=f'{{"id":{message.eid},')
+    events = Event.objects.filter(Q(eid=message.eid, type="message") | edits, room_id=message.room_id)
+    events.update(data=eventlog.encode(data))
 
 
 def check_text(text: str) -> str:
@@ -186,8 +199,7 @@ def _store_message(draft: _Draft, room_name: str) -> Posted:
     now = timezone.now()
     claim = _claim(draft, room_name, now)
     access.check_post(draft.person, claim)
-    if draft.type != Message.Type.MESSAGE and not access.can_moderate(draft.person, claim.role):
-        raise Problem("ROOM_ACCESS_DENIED", "Only moderators post warnings and alerts.")
+    access.check_type(draft.person, claim, draft.type)
     if claim.name_taken and not draft.person.is_authenticated:
         raise Problem("NAME_TAKEN", "This name belongs to somebody who has an account here.")
     message = Message.objects.create(
@@ -232,6 +244,8 @@ def _repeated(draft: _Draft, room_name: str) -> Posted | None:
     )
     if message is None:
         return None
-    if (message.text, message.name) != (draft.text, draft.name):
+    # One that was changed since can't be compared any more; the key was used, and this is the message.
+    was_changed = message.edited_at or message.deleted_at
+    if not was_changed and (message.text, message.name, message.type) != (draft.text, draft.name, draft.type):
         raise Problem("IDEMPOTENCY_KEY_REUSED", "This idempotency key was used for another message.")
     return Posted(message_data(message.room.name, message), created=False)

@@ -6,33 +6,54 @@ from django.db import transaction
 
 from chat import access
 from chat.access import Person
-from chat.actions.log import audit, revoke
-from chat.actions.members import check_rank
-from chat.models import Membership, Message, Restriction, Room, User
+from chat.actions.log import audit, lock, revoke
+from chat.actions.members import end_membership
+from chat.models import Message, Restriction, Room, User
 from chat.problems import Problem
+
+RESTRICTIONS_MAX = 1000  # of one room
 
 
 def restrict(person: Person, room: Room, kind: str, whom: User | str, *, until: datetime | None = None) -> Restriction:
     """Mute or ban somebody from a room, until a time or for good. A ban ends what they receive. Raises Problem.
 
-    `whom` is a person, or an address: who has no account, or only a nickname, soon has another one.
+    `whom` is a person, or an address: who has no account, or only a nickname, soon has another one. Of the same kind
+    there is one for each: again gives it another end.
     """
     access.check_moderate(person, room)
+    actor = access.check_signed_in(person)
     if kind not in Restriction.Kind.values:
         raise Problem("PARAMETER_INVALID", "Say whether it is a mute or a ban.")
-    actor = access.check_signed_in(person)
+    if kind == Restriction.Kind.BAN and room.kind != Room.Kind.ROOM:
+        raise Problem("ROOM_ACCESS_DENIED", "A conversation of two has both, as long as it is there.")
     user, address = (whom, "") if isinstance(whom, User) else (None, whom)
     with transaction.atomic():
+        room = lock(room)
         if user is not None:
-            check_rank(person, room, user)
+            _check_target(person, room, user)
+        if Restriction.objects.filter(room=room).count() >= RESTRICTIONS_MAX:
+            raise Problem("ROOM_ACCESS_DENIED", f"A room has at most {RESTRICTIONS_MAX} mutes and bans: lift some.")
         restriction, _ = Restriction.objects.update_or_create(
             room=room, user=user, address=address, kind=kind, defaults={"until": until, "created_by": actor}
         )
         if kind == Restriction.Kind.BAN and user is not None:
-            Membership.objects.filter(room=room, user=user).delete()
+            end_membership(room, user)
             revoke([room.pk])
         audit(actor, kind, room, user, address)
     return restriction
+
+
+def restrict_author(
+    person: Person, room: Room, kind: str, eid: int, *, until: datetime | None = None
+) -> list[Restriction]:
+    """Mute or ban who wrote a message: an account, the address of who had none, a guest by both. Raises Problem."""
+    access.check_moderate(person, room)
+    message = Message.objects.filter(room=room, eid=eid).select_related("author").first()
+    targets: list[User | str] = [whom for whom in (message.author, message.address) if whom] if message else []
+    if not targets:
+        raise Problem("MESSAGE_INVALID", "There is no such message, or it is not known where it came from.")
+    with transaction.atomic():
+        return [restrict(person, room, kind, whom, until=until) for whom in targets]
 
 
 def lift(person: Person, room: Room, restriction_id: int) -> None:
@@ -46,9 +67,7 @@ def lift(person: Person, room: Room, restriction_id: int) -> None:
         audit(access.check_signed_in(person), f"lift {found.kind}", room, found.user, found.address)
 
 
-def address_of_message(room: Room, eid: int) -> str:
-    """Where a message of somebody without an account came from. Raises Problem."""
-    message = Message.objects.filter(room=room, eid=eid).first()
-    if message is None or not message.address:
-        raise Problem("MESSAGE_INVALID", "It is not known where this message came from.")
-    return message.address
+def _check_target(person: Person, room: Room, user: User) -> None:
+    if user.pk == person.pk:
+        raise Problem("ROOM_ACCESS_DENIED", "This is you.")
+    access.check_rank(person, room, user)

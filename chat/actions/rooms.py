@@ -1,6 +1,7 @@
 """Rooms: make, change, archive, delete."""
 
 import secrets
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -8,10 +9,10 @@ from django.utils import timezone
 
 from chat import access, eventlog, publish
 from chat.access import Person
-from chat.actions.log import audit, claim, log, revoke
+from chat.actions.log import audit, claim, lock, log, revoke
 from chat.models import Membership, Restore, Room, User
-from chat.names import HIDDEN_ROOM_PREFIX, has_control_characters, room_key
-from chat.problems import Problem, room_invalid
+from chat.names import HIDDEN_ROOM_PREFIX, ROOM_NAME_RULE, has_control_characters, room_key
+from chat.problems import Problem
 
 DEFAULT_ROOM = "default"
 TITLE_MAX = 100
@@ -27,13 +28,16 @@ def make_room(name: str, *, title: str = "", created_by: Person | None = None) -
 
 
 def create_room(person: Person, name: str, *, title: str = "", topic: str = "", visibility: str = "open") -> Room:
-    """Make a room of one's own. An open one is called `name`; others get a name that tells nothing. Raises Problem."""
+    """Make a room of one's own. A private one gets a name that tells nothing, others are called `name`.
+
+    Without a title the name is the title. Raises Problem.
+    """
     owner = access.check_signed_in(person)
-    access.check_create_room(person, name if visibility == Room.Visibility.OPEN else "new")
-    title, topic = _line(title or name, "title", TITLE_MAX), _line(topic, "topic", TOPIC_MAX)
-    if not title:
-        raise Problem("ROOM_INVALID", "A room needs a title.")
+    title, topic = _title(title or name), _line(topic, "topic", TOPIC_MAX)
     _check_visibility(person, visibility)
+    if visibility != Room.Visibility.PRIVATE and not access.is_open_name(name):
+        raise Problem("NAME_INVALID", f"A room that is not private needs a name that is free: {ROOM_NAME_RULE}.")
+    access.check_create_room(person, "any" if visibility == Room.Visibility.PRIVATE else name)
     if visibility == Room.Visibility.PRIVATE:
         name = hidden_name()
     with transaction.atomic():
@@ -44,25 +48,30 @@ def create_room(person: Person, name: str, *, title: str = "", topic: str = "", 
         if not is_new:
             raise Problem("ROOM_TAKEN", "There is, or was, a room of this name.")
         Membership.objects.create(room=room, user=owner, role=Membership.Role.OWNER)
+    room.role = Membership.Role.OWNER
     return room
 
 
 def change_room(person: Person, room: Room, **changes: Any) -> Room:
     """Change `title`, `topic`, `visibility`, `archived` or `notices`; readers get `room-changed`. Raises Problem.
 
-    An open room that is closed to some gets a new name, since the old one is known, and all its streams end.
+    What leaves all as it is makes no event. A room that is closed to some ends all its streams; made private it gets
+    a new name, since the old one is known.
     """
     access.check_own(person, room)
+    if room.kind != Room.Kind.ROOM and changes.keys() != {"archived"}:
+        raise Problem("ROOM_ACCESS_DENIED", "A conversation of two stays as it is.")
     now = timezone.now()
     with transaction.atomic():
-        room = Room.objects.select_for_update().get(pk=room.pk)
-        before = room.visibility
-        _apply(person, room, changes)
-        if room.visibility != before and room.visibility != Room.Visibility.OPEN:
-            _hide(room)
-            revoke([room.pk])
-        room.save(update_fields=["name", "name_key", "title", "topic", "visibility", "archived_at"])
-        log(claim(room, now), "room-changed", room_data(room), now)  # under the rights of now
+        room = lock(room)
+        before = room_data(room)
+        _apply(person, room, changes, now)
+        if room_data(room) == before:
+            return room
+        if room.visibility not in (before["visibility"], Room.Visibility.OPEN):
+            _close(person, room)
+        room.save(update_fields=["name", "name_key", "title", "topic", "visibility", "archived_at", "notices"])
+        log(claim(person, room, now), "room-changed", room_data(room), now)  # under the rights of now
         audit(access.check_signed_in(person), "change room", room, detail=", ".join(sorted(changes)))
     return room
 
@@ -73,8 +82,9 @@ def delete_room(person: Person, room: Room) -> None:
     if room.name_key == DEFAULT_ROOM:
         raise Problem("ROOM_ACCESS_DENIED", "The first room stays.")
     with transaction.atomic():
+        room = lock(room)
         revoke([room.pk])
-        Room.objects.filter(pk=room.pk).update(deleted_at=timezone.now())
+        Room.objects.filter(pk=room.pk).update(deleted_at=timezone.now(), direct_key=None)
         room.messages.all().delete()
         room.events.all().delete()
         audit(access.check_signed_in(person), "delete room", room, detail=room.title)
@@ -92,12 +102,13 @@ def restored() -> tuple[int, int]:
 
 
 def room_data(room: Room) -> dict[str, Any]:
-    """A room as it is on the wire."""
+    """A room as it is on the wire, the same for everybody who may read it."""
     return {
         "room": room.name,
         "title": room.title,
         "topic": room.topic,
         "visibility": room.visibility,
+        "kind": room.kind,
         "archived": room.archived_at is not None,
         "notices": room.notices,
     }
@@ -108,41 +119,59 @@ def hidden_name() -> str:
     return f"{HIDDEN_ROOM_PREFIX}{secrets.token_hex(12)}"
 
 
-def _apply(person: Person, room: Room, changes: dict[str, Any]) -> None:
+def _apply(person: Person, room: Room, changes: dict[str, Any], now: datetime) -> None:
     if "title" in changes:
-        room.title = _line(changes["title"], "title", TITLE_MAX)
-        if not room.title:
-            raise Problem("ROOM_INVALID", "A room needs a title.")
+        room.title = _title(changes["title"])
     if "topic" in changes:
         room.topic = _line(changes["topic"], "topic", TOPIC_MAX)
-    if "archived" in changes:
-        room.archived_at = timezone.now() if changes["archived"] else None
+    if changes.get("archived", room.archived_at is not None) != (room.archived_at is not None):
+        room.archived_at = now if changes["archived"] else None
     if "notices" in changes:
         room.notices = changes["notices"]
     if "visibility" in changes:
         _check_visibility(person, changes["visibility"])
-        if room.kind != Room.Kind.ROOM:
-            raise Problem("ROOM_ACCESS_DENIED", "This conversation stays between the two of you.")
         room.visibility = changes["visibility"]
 
 
-def _hide(room: Room) -> None:
-    """Give a room whose name was known a new one when it becomes private, and leave a tombstone at the old one."""
+def _close(person: Person, room: Room) -> None:
+    """A room stops being for all who could read it: its streams end, and it gets an owner if it had none."""
     if room.name_key == DEFAULT_ROOM:
         raise Problem("ROOM_ACCESS_DENIED", "The first room stays open.")
-    if room.visibility != Room.Visibility.PRIVATE or room.name_key.startswith(HIDDEN_ROOM_PREFIX):
-        return
+    revoke([room.pk])
+    owners = Membership.objects.filter(room=room, role=Membership.Role.OWNER)
+    if not owners.exists():  # one that the first post made; in a private one nobody would be left
+        Membership.objects.update_or_create(
+            room=room, user=access.check_signed_in(person), defaults={"role": Membership.Role.OWNER}
+        )
+        room.role = Membership.Role.OWNER
+    if room.visibility == Room.Visibility.PRIVATE and not room.name_key.startswith(HIDDEN_ROOM_PREFIX):
+        _rename(room)
+
+
+def _rename(room: Room) -> None:
+    """Give a room a name that tells nothing, and leave a tombstone at the old one.
+
+    The events name the old one, so they go, as if pruned: members who come back load the history.
+    """
     old = Room(name=room.name, name_key=room.name_key, title=room.name, deleted_at=timezone.now())
     room.name = room.name_key = hidden_name()
     Room.objects.filter(pk=room.pk).update(name=room.name, name_key=room.name_key)
+    eventlog.forget(room.pk)
     old.save()
 
 
 def _check_visibility(person: Person, visibility: str) -> None:
     if visibility not in Room.Visibility.values:
-        raise room_invalid()
+        raise Problem("PARAMETER_INVALID", "A room is open, private or staff.")
     if visibility == Room.Visibility.STAFF and not person.is_staff:
         raise Problem("ROOM_ACCESS_DENIED", "Only staff make rooms for staff.")
+
+
+def _title(text: str) -> str:
+    title = _line(text, "title", TITLE_MAX)
+    if not title:
+        raise Problem("TEXT_INVALID", "A room needs a title.")
+    return title
 
 
 def _line(text: str, what: str, most: int) -> str:

@@ -8,9 +8,14 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 from ninja.openapi.schema import OpenAPISchema
 
+from chat.api.invites import router as invites
+from chat.api.members import router as members
 from chat.api.messages import router as messages
 from chat.api.parser import BodyParser, too_large
+from chat.api.people import router as people
 from chat.api.presence import router as presence
+from chat.api.restrictions import router as restrictions
+from chat.api.rooms import router as rooms
 from chat.problems import Problem, problem_response
 from chat.views import error_page
 
@@ -33,18 +38,26 @@ api = CorkboardAPI(
     title="Corkboard",
     version="1",
     description=(
-        "Post and read messages. Events arrive as a stream: see docs/protocol.md. Refusals are"
-        " `application/problem+json` with a stable `code`."
+        "Rooms, their members and moderation; post and read messages. Events arrive as a stream: see"
+        " docs/protocol.md. Refusals are `application/problem+json` with a stable `code`."
     ),
     docs_url="/api/docs",
     openapi_url="/api/openapi.json",
     parser=BodyParser(),
 )
-api.add_router("/rooms", messages)
-api.add_router("/rooms", presence)
+for router in (rooms, members, invites, restrictions, messages, presence):
+    api.add_router("/rooms", router)
+api.add_router("/accounts", people)
 
 # The code of a refusal by the field that was wrong.
-FIELD_CODES = {"text": "TEXT_INVALID", "from": "NAME_INVALID", "client_id": "IDEMPOTENCY_KEY_INVALID"}
+FIELD_CODES = {
+    "text": "TEXT_INVALID",
+    "title": "TEXT_INVALID",
+    "topic": "TEXT_INVALID",
+    "from": "NAME_INVALID",
+    "name": "NAME_INVALID",
+    "client_id": "IDEMPOTENCY_KEY_INVALID",
+}
 
 
 @api.exception_handler(Problem)

@@ -1,4 +1,4 @@
-"""/rooms/<room>/messages/: post a message, read the history."""
+"""/rooms/<room>/messages/: post, read the history, edit, delete."""
 
 from typing import Any
 
@@ -9,30 +9,21 @@ from ninja import Router
 from ninja.params.functions import Query  # ninja's own `Query` is typed for annotations only
 
 from chat import access, actions, history
-from chat.api.schemas import HistoryOut, MessageIn, MessageOut, ProblemOut
+from chat.api.answers import READ_REFUSALS, WRITE_REFUSALS, answer, body_of, done, writer
+from chat.api.schemas import EditIn, HistoryOut, MessageIn, MessageOut, ProblemOut
 from chat.eventlog import MAX_ID
 from chat.problems import Problem, prefers_html
 from chat.views import chat_page
 
 router = Router(tags=["messages"])
-REFUSALS = {400, 401, 403, 404, 409, 413, 415, 422, 503}
-FORM_BODY = {
-    "requestBody": {
-        "content": {
-            kind: {"schema": {"$ref": "#/components/schemas/MessageIn"}}
-            for kind in ("application/json", "application/x-www-form-urlencoded", "multipart/form-data")
-        },
-        "required": True,
-    }
-}
 
 
 @router.post(
     "/{name}/messages/",
-    response={frozenset({200, 201}): MessageOut, 303: None, frozenset(REFUSALS): ProblemOut},
+    response={frozenset({200, 201}): MessageOut, 303: None, WRITE_REFUSALS: ProblemOut},
     by_alias=True,
     summary="Post a message",
-    openapi_extra=FORM_BODY,
+    openapi_extra=body_of("MessageIn"),
 )
 def post_message(request: HttpRequest, name: str, body: MessageIn) -> HttpResponse:
     """Store a message; the first one of a room's name makes the room.
@@ -65,7 +56,7 @@ def _showable(text: str) -> str:
 
 @router.get(
     "/{name}/messages/",
-    response={200: HistoryOut, frozenset({400, 401, 403, 404, 503}): ProblemOut},
+    response={200: HistoryOut, READ_REFUSALS: ProblemOut},
     by_alias=True,
     summary="Read the history",
 )
@@ -86,6 +77,35 @@ def read_messages(
         response["Link"] = links
     response["Cache-Control"] = "no-store"
     return response
+
+
+@router.patch(
+    "/{name}/messages/{message_id}/",
+    response={200: MessageOut, WRITE_REFUSALS: ProblemOut},
+    by_alias=True,
+    summary="Change a message",
+    openapi_extra=body_of("EditIn", patch=True),
+)
+def edit_message(request: HttpRequest, name: str, message_id: int, body: EditIn) -> HttpResponse:
+    """Change the text of a message of your own, within EDIT_MINUTES. Readers get `message-edited`."""
+    person = writer(request)
+    room = access.known_room(person, name)
+    return answer(actions.edit_message(person, room, message_id, body.text))
+
+
+@router.delete(
+    "/{name}/messages/{message_id}/",
+    response={204: None, WRITE_REFUSALS: ProblemOut},
+    summary="Delete a message",
+)
+def delete_message(request: HttpRequest, name: str, message_id: int) -> HttpResponse:
+    """Delete the text of a message: your own within EDIT_MINUTES, moderators anybody's, always.
+
+    Readers get `message-deleted`. A second time it is not there any more: 404 MESSAGE_INVALID.
+    """
+    person = writer(request)
+    actions.delete_message(person, access.known_room(person, name), message_id)
+    return done()
 
 
 def _links(request: HttpRequest, page: history.Page, limit: int) -> str:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from django.http.multipartparser import MultiPartParserError
 from ninja.parser import Parser
 
@@ -32,7 +32,12 @@ class BodyParser(Parser):
 
 def _form(request: HttpRequest) -> dict[str, Any]:
     try:
-        return request.POST.dict()
+        if request.method == "POST":
+            return request.POST.dict()
+        if request.content_type == "application/x-www-form-urlencoded":
+            return QueryDict(request.body, encoding="utf-8").dict()
+        # Django parses the other form of a POST only.
+        raise Problem("CONTENT_TYPE_UNSUPPORTED", "Send JSON (application/json) or a URL-encoded form.")
     except RequestDataTooBig:
         raise too_large() from None
     except (MultiPartParserError, SuspiciousOperation):

@@ -5,12 +5,17 @@ from typing import Any
 from django.conf import settings
 from ninja import Field, Schema
 
-from chat.actions import IDEMPOTENCY_KEY_MAX
-from chat.names import PERSON_NAME_MAX
+from chat.actions import IDEMPOTENCY_KEY_MAX, INVITE_DAYS, TITLE_MAX, TOPIC_MAX
+from chat.models import Membership, Restriction, Room
+from chat.names import PERSON_NAME_MAX, ROOM_NAME_RULE
 
 
 def _limit(most: int) -> dict[str, Any]:
     return {"minLength": 1, "maxLength": most}
+
+
+def _one_of(values: list[str]) -> dict[str, Any]:
+    return {"enum": values}
 
 
 class MessageIn(Schema):
@@ -54,6 +59,139 @@ class HistoryOut(Schema):
     last_event_id: str = Field(
         ..., alias="last-event-id", description="The resume token, taken before the messages were read."
     )
+
+
+class EditIn(Schema):
+    """The new text of a message."""
+
+    text: str = Field(
+        ..., description="Plain text, counted in characters.", json_schema_extra=_limit(settings.MESSAGE_MAX_CHARS)
+    )
+
+
+class RoomIn(Schema):
+    """A room to make."""
+
+    name: str = Field("", description=f"{ROOM_NAME_RULE}. A private room gets a name that tells nothing.")
+    title: str = Field("", description="The name if empty.", json_schema_extra={"maxLength": TITLE_MAX})
+    topic: str = Field("", json_schema_extra={"maxLength": TOPIC_MAX})
+    visibility: str = Field("open", json_schema_extra=_one_of(Room.Visibility.values))
+
+
+class RoomChangeIn(Schema):
+    """What of a room to change."""
+
+    title: str | None = Field(None, json_schema_extra={"maxLength": TITLE_MAX})
+    topic: str | None = Field(None, json_schema_extra={"maxLength": TOPIC_MAX})
+    visibility: str | None = Field(None, description="open, private or staff.")
+    archived: bool | None = Field(None, description="Whether it can only be read.")
+    notices: bool | None = Field(None, description="Whether it is said who comes and goes.")
+
+
+class RoomOut(Schema):
+    """A room."""
+
+    room: str = Field(..., description="The room's name.")
+    title: str
+    topic: str
+    visibility: str = Field(..., description="open, private or staff.")
+    kind: str = Field(..., description="room, direct (of two people) or strangers.")
+    archived: bool
+    notices: bool = Field(..., description="Whether it is said who comes and goes.")
+    role: str | None = Field(..., description="What you are in it: owner, moderator, member or null.")
+
+
+class RoomsOut(Schema):
+    """A page of the rooms that one may know of."""
+
+    rooms: list[RoomOut] = Field(..., description="By name.")
+
+
+class PersonOut(Schema):
+    """Oneself."""
+
+    username: str
+    name: str = Field(..., description="The name that others see.")
+    guest: bool
+    staff: bool
+
+
+class UsernameIn(Schema):
+    """Whom it is about."""
+
+    username: str
+
+
+class MemberOut(Schema):
+    """A member of a room."""
+
+    username: str
+    name: str
+    role: str = Field(..., description="owner, moderator or member.")
+    guest: bool
+
+
+class MembersOut(Schema):
+    """The members of a room."""
+
+    members: list[MemberOut] = Field(..., description="Owners first, then moderators; by when they joined.")
+
+
+class RoleIn(Schema):
+    """What to make of a member."""
+
+    role: str = Field(..., json_schema_extra=_one_of(Membership.Role.values))
+
+
+class InviteIn(Schema):
+    """An invite to make."""
+
+    days: int = Field(INVITE_DAYS, description="How long it is good: 1 to 90.")
+
+
+class InviteOut(Schema):
+    """An invite."""
+
+    id: str
+    by: str = Field(..., description="Who made it: a user name.")
+    expires: str = Field(..., description="ISO 8601, UTC.")
+
+
+class NewInviteOut(InviteOut):
+    """An invite that was just made."""
+
+    url: str = Field(..., description="The link. It is shown this once.")
+
+
+class InvitesOut(Schema):
+    """The invites of a room that are good."""
+
+    invites: list[InviteOut] = Field(..., description="Newest first.")
+
+
+class RestrictionIn(Schema):
+    """Whom to mute or ban: `username`, or who wrote the message `message_id`."""
+
+    kind: str = Field(..., json_schema_extra=_one_of(Restriction.Kind.values))
+    username: str = ""
+    message_id: int | None = None
+    minutes: int | None = Field(None, description="For how long, at most a year; for good without it.")
+
+
+class RestrictionOut(Schema):
+    """A mute or a ban."""
+
+    id: str
+    kind: str = Field(..., description="mute or ban.")
+    username: str | None
+    address: str | None = Field(..., description="Of somebody without an account.")
+    until: str | None = Field(..., description="ISO 8601, UTC; null: for good.")
+
+
+class RestrictionsOut(Schema):
+    """The mutes and bans of a room."""
+
+    restrictions: list[RestrictionOut] = Field(..., description="Newest first.")
 
 
 class ProblemOut(Schema):

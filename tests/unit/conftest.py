@@ -9,6 +9,7 @@ import jwt
 import pytest
 from django.conf import settings
 from django.test import Client
+from django.utils import timezone
 
 from chat import publish
 from chat.models import Membership, Room, User
@@ -91,3 +92,18 @@ def make_room(db: None) -> Callable[..., Room]:
         return room
 
     return make
+
+
+@pytest.fixture
+def rooms(make_room: Any, people: dict[str, User]) -> dict[str, Room]:
+    """One of each kind; Alice owns and Bob is a member of the open and the private one."""
+    alice, bob = people["alice"], people["bob"]
+    made = {
+        "Open": make_room("Open", members=(bob,)),
+        "x-private": make_room("x-private", members=(bob,), visibility="private"),
+        "team": make_room("team", visibility="staff"),
+    }
+    for name in ("Open", "x-private"):
+        Membership.objects.create(room=made[name], user=alice, role="owner")
+    make_room("gone", deleted_at=timezone.now())
+    return made

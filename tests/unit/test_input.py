@@ -279,7 +279,7 @@ def test_a_host_that_is_not_ours_is_refused(curl: Client) -> None:
 
 
 def test_an_address_of_nothing_is_not_found(curl: Client) -> None:
-    assert_problem(curl.get("/rooms/"), 404, "NOT_FOUND")
+    assert_problem(curl.get("/rooms/den/nothing/"), 404, "NOT_FOUND")
     assert_problem(curl.get("/a/b/c"), 404, "NOT_FOUND")
     page = curl.get("/a/b/c", headers={"Accept": "text/html"})
     assert (page.status_code, page["Content-Type"]) == (404, "text/html; charset=utf-8")

@@ -13,6 +13,8 @@ from schemathesis.checks import (
     status_code_conformance,
 )
 
+from chat import actions
+from chat.models import Membership, Room, User
 from server.wsgi import application
 
 schema = schemathesis.openapi.from_wsgi("/api/openapi.json", application)
@@ -21,15 +23,36 @@ CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance,
 
 @pytest.mark.django_db
 @schema.parametrize()
-@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_one_that_the_schema_names(case: schemathesis.Case) -> None:
     case.call_and_validate(checks=CHECKS, headers={"Host": "localhost"})
+
+
+@pytest.mark.django_db
+@schema.parametrize()
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+def test_and_so_for_somebody_who_may_do_everything_in_a_room_that_is_there(
+    case: schemathesis.Case, people: dict[str, User]
+) -> None:
+    den = {"name": "den", "title": "den", "visibility": "staff", "deleted_at": None, "archived_at": None}
+    room, _ = Room.objects.update_or_create(name_key="den", defaults=den)
+    for name in ("sam", "bob"):
+        Membership.objects.update_or_create(room=room, user=people[name], defaults={"role": "owner"})
+    if "name" in case.path_parameters:
+        case.path_parameters["name"] = "den"
+    if "username" in case.path_parameters:
+        case.path_parameters["username"] = "bob"
+    bearer = f"Bearer {actions.make_token(people['sam'])}"
+    case.call_and_validate(checks=CHECKS, headers={"Host": "localhost", "Authorization": bearer})
 
 
 def test_the_schema_names_codes_and_both_operations() -> None:
     document = schema.raw_schema
     assert document["openapi"].startswith("3.")
     assert set(document["paths"]["/rooms/{name}/messages/"]) == {"get", "post"}
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            assert {"401", "404", "503"} <= set(operation["responses"]), (method, path)
 
 
 def test_its_page_needs_no_other_site(client: Client) -> None:

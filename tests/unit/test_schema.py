@@ -12,10 +12,11 @@ from django.test import Client
 from jsonschema import Draft202012Validator
 
 from chat import actions, publish
-from chat.api.schemas import MessageOut
-from chat.models import Room
+from chat.api.schemas import MessageOut, RoomOut
+from chat.models import Room, User
 from chat.problems import STATUS, Problem, problem_response
 from chat.stream import sse
+from tests.unit.conftest import sign_in
 from tests.unit.test_docs import ROOT
 from tests.unit.test_websocket import Socket
 
@@ -257,6 +258,36 @@ def test_messages_are_the_ones_of_the_rest_api(curl: Client) -> None:
     assert ours["required"] == api["required"]
     assert list(api["properties"]) == list(ours["properties"])
     check("message", *curl.get("/rooms/den/messages/").json()["messages"])
+
+
+def test_rooms_are_the_ones_of_the_rest_api(curl: Client) -> None:
+    ours, api = SCHEMA["$defs"]["room-state"], RoomOut.json_schema()
+    assert [*ours["required"], "role"] == api["required"] == list(api["properties"])
+    room = curl.get("/rooms/den/").json()
+    assert room.pop("role") is None
+    check("room-state", room)
+
+
+def test_changes_fit_on_every_transport(
+    reader: Client, published: Any, people: dict[str, User], django_capture_on_commit_callbacks: Any
+) -> None:
+    sam = sign_in(people["sam"])
+    with django_capture_on_commit_callbacks(execute=True):
+        eid = sam.post("/rooms/den/messages/", {"text": "mine"}).json()["id"]
+        for method, url, body in (
+            ("patch", f"/rooms/den/messages/{eid}/", {"text": "100 % other"}),
+            ("delete", f"/rooms/den/messages/{eid}/", None),
+            ("patch", "/rooms/den/", {"topic": "100 % new"}),
+        ):
+            assert getattr(sam, method)(url, body, "application/json").status_code in (200, 204)
+    kinds = ["message-edited", "message-deleted", "room-changed"]
+    url = "/rooms/den/events/?lastEventId=earliest"
+    assert [kind for kind in streamed(reader.get(url)) if kind in kinds] == kinds
+    batch = reader.get(url, headers=JSON).json()
+    check("batch", batch)
+    assert [event["type"] for event in batch["events"]][-3:] == kinds
+    frames = [formats_of(items)["r"]["ws-message"]["content"] for items in published[-3:]]
+    check("frame", *(json.loads(frame) for frame in frames))
 
 
 def test_every_refusal_fits() -> None:

@@ -1,0 +1,40 @@
+"""What the routers share: who is asking, answers that nobody stores, bodies in the schema."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+from chat import access
+from chat.models import User
+
+READ_REFUSALS = frozenset({400, 401, 403, 404, 503})
+WRITE_REFUSALS = frozenset({400, 401, 403, 404, 409, 413, 415, 422, 503})
+
+
+def writer(request: HttpRequest) -> User:
+    """Who makes this request that changes something. Raises Problem for nobody, before anything is looked up."""
+    return access.check_signed_in(access.person_of(request))
+
+
+def reader(request: HttpRequest) -> User:
+    """Who makes this request that reads what is for people who are signed in. Raises Problem for nobody."""
+    return access.check_signed_in(access.reader_of(request))
+
+
+def answer(data: dict[str, Any], status: int = 200) -> JsonResponse:
+    """`data` as JSON; it depends on who asks, so nothing on the way may keep it."""
+    response = JsonResponse(data, status=status)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def done() -> HttpResponse:
+    """204: it is done, and there is nothing to say."""
+    return HttpResponse(status=204)
+
+
+def body_of(schema: str, *, required: bool = True, patch: bool = False) -> dict[str, Any]:
+    """The request body in the OpenAPI document: `schema` as JSON and as forms."""
+    kinds = ["application/json", "application/x-www-form-urlencoded"] + ([] if patch else ["multipart/form-data"])
+    content = {kind: {"schema": {"$ref": f"#/components/schemas/{schema}"}} for kind in kinds}
+    return {"requestBody": {"content": content, "required": required}}

@@ -1,0 +1,60 @@
+"""/rooms/<room>/members/: who belongs to a room, join, leave, remove, roles."""
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Router
+
+from chat import access, actions, directory
+from chat.api.answers import READ_REFUSALS, WRITE_REFUSALS, answer, body_of, done, writer
+from chat.api.schemas import MemberOut, MembersOut, ProblemOut, RoleIn
+
+router = Router(tags=["members"])
+
+
+@router.get("/{name}/members/", response={200: MembersOut, READ_REFUSALS: ProblemOut}, summary="List members")
+def list_members(request: HttpRequest, name: str) -> HttpResponse:
+    """The members, to everybody who may read the room; at most 1,000."""
+    room = access.known_room(access.reader_of(request), name)
+    return answer({"members": [directory.member_data(membership) for membership in directory.members(room)]})
+
+
+@router.post(
+    "/{name}/members/",
+    response={frozenset({200, 201}): MemberOut, WRITE_REFUSALS: ProblemOut},
+    summary="Join a room",
+)
+def join_room(request: HttpRequest, name: str) -> HttpResponse:
+    """Become a member of a room that you may read: 201, or 200 for who was one. Others need an invite."""
+    person = writer(request)
+    membership, is_new = actions.join_room(person, access.known_room(person, name))
+    return answer(directory.member_data(membership), 201 if is_new else 200)
+
+
+@router.patch(
+    "/{name}/members/{username}/",
+    response={200: MemberOut, WRITE_REFUSALS: ProblemOut},
+    summary="Give a member a role",
+    openapi_extra=body_of("RoleIn", patch=True),
+)
+def set_role(request: HttpRequest, name: str, username: str, body: RoleIn) -> HttpResponse:
+    """Make a member owner, moderator or plain member. For owners."""
+    person = writer(request)
+    room = access.known_room(person, name)
+    access.check_own(person, room)
+    return answer(directory.member_data(actions.set_role(person, room, directory.member(room, username), body.role)))
+
+
+@router.delete(
+    "/{name}/members/{username}/",
+    response={204: None, WRITE_REFUSALS: ProblemOut},
+    summary="Leave, or remove a member",
+)
+def end_membership(request: HttpRequest, name: str, username: str) -> HttpResponse:
+    """Leave the room, by your own user name; or remove somebody, for moderators."""
+    person = writer(request)
+    room = access.known_room(person, name)
+    if username == person.username:
+        actions.leave_room(person, room)
+    else:
+        access.check_moderate(person, room)
+        actions.remove_member(person, room, directory.member(room, username))
+    return done()

@@ -1,0 +1,73 @@
+"""/rooms/ and /rooms/<room>/: list, make, read, change, delete."""
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.http import urlencode
+from ninja import Router
+from ninja.params.functions import Query  # ninja's own `Query` is typed for annotations only
+
+from chat import access, actions, directory
+from chat.api.answers import READ_REFUSALS, WRITE_REFUSALS, answer, body_of, done, writer
+from chat.api.schemas import ProblemOut, RoomChangeIn, RoomIn, RoomOut, RoomsOut
+
+router = Router(tags=["rooms"])
+
+
+@router.get(
+    "/",
+    response={200: RoomsOut, READ_REFUSALS: ProblemOut},
+    summary="List rooms",
+)
+def list_rooms(
+    request: HttpRequest,
+    after: str = Query("", max_length=64, description="Rooms whose names come behind this one."),
+    limit: int = Query(directory.ROOMS_MAX, ge=1, le=directory.ROOMS_MAX),
+) -> HttpResponse:
+    """The rooms that you may know of, by name, with a `Link` header to the next page."""
+    rooms, has_more = directory.rooms(access.reader_of(request), after, limit)
+    response = answer({"rooms": [directory.room_data(room) for room in rooms]})
+    if has_more:
+        query = urlencode([("after", rooms[-1].name), ("limit", limit)])
+        response["Link"] = f'<{request.path}?{query}>; rel="next"'
+    return response
+
+
+@router.post(
+    "/",
+    response={201: RoomOut, WRITE_REFUSALS: ProblemOut},
+    summary="Make a room",
+    openapi_extra=body_of("RoomIn"),
+)
+def create_room(request: HttpRequest, body: RoomIn) -> HttpResponse:
+    """Make a room; you are its owner."""
+    person = writer(request)
+    room = actions.create_room(person, body.name, title=body.title, topic=body.topic, visibility=body.visibility)
+    response = answer(directory.room_data(room), 201)
+    response["Location"] = f"{request.path}{room.name}/"
+    return response
+
+
+@router.get("/{name}/", response={200: RoomOut, READ_REFUSALS: ProblemOut}, summary="Read a room")
+def read_room(request: HttpRequest, name: str) -> HttpResponse:
+    """A room, and what you are in it."""
+    return answer(directory.room_data(access.known_room(access.reader_of(request), name)))
+
+
+@router.patch(
+    "/{name}/",
+    response={200: RoomOut, WRITE_REFUSALS: ProblemOut},
+    summary="Change a room",
+    openapi_extra=body_of("RoomChangeIn", patch=True),
+)
+def change_room(request: HttpRequest, name: str, body: RoomChangeIn) -> HttpResponse:
+    """Change what is given; readers get `room-changed`. For owners. Made private, a room gets another name."""
+    person = writer(request)
+    room = access.known_room(person, name)
+    return answer(directory.room_data(actions.change_room(person, room, **body.dict(exclude_none=True))))
+
+
+@router.delete("/{name}/", response={204: None, WRITE_REFUSALS: ProblemOut}, summary="Delete a room")
+def delete_room(request: HttpRequest, name: str) -> HttpResponse:
+    """Delete a room with all that was said in it. Its name is never given again. For owners."""
+    person = writer(request)
+    actions.delete_room(person, access.known_room(person, name))
+    return done()

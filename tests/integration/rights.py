@@ -1,0 +1,125 @@
+"""The people and rooms of the rights table: made inside the service, one room for each cell, so that none disturbs
+another."""
+
+import json
+import re
+import secrets
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
+from django.db import transaction
+from django.utils import timezone
+
+from chat import actions
+from chat.eventlog import encode
+from chat.models import Event, Invite, Membership, Message, Restriction, Room, User
+
+ROOT = Path(__file__).resolve().parents[2]
+PEOPLE = ("alice", "bob", "charlie", "sam", "gina", "nobody")
+AUTHORS = (*PEOPLE[:-1], "dora")  # Dora is another plain member
+KINDS = ("open", "private", "staff", "direct")
+
+
+def table() -> list[tuple[str, str, dict[str, str]]]:
+    """The rows of docs/rights.md: request, kind of room, and what each of the people is answered."""
+    text = (ROOT / "docs" / "rights.md").read_text().split("\n## The table\n")[1]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]
+    heading, _, *body = rows
+    assert [name.lower() for name in heading[2:]] == list(PEOPLE)
+    return [
+        (request.replace("`", ""), kind, dict(zip(PEOPLE, (cell.strip("`") for cell in cells), strict=True)))
+        for request, kind, *cells in body
+    ]
+
+
+def fill(requests: list[str]) -> None:
+    """Make the people, and a room of each kind for each request and person; print what a test needs to know.
+
+    Runs in a shell of the service.
+    """
+    with transaction.atomic():
+        made = _make(requests)
+    sys.stdout.write(json.dumps(made))
+
+
+def _make(requests: list[str]) -> dict[str, Any]:
+    users = {name: User(username=f"{name}.rights", display_name=f"{name} of the table") for name in AUTHORS}
+    users["sam"].is_staff = True
+    users["gina"].is_guest = True
+    for user in users.values():
+        user.save()
+    # Programs come with a token, browsers with a session: both kinds of people are among the six.
+    headers: dict[str, dict[str, str]] = {"nobody": {}}
+    for name in ("alice", "charlie"):
+        headers[name] = {"Authorization": f"Bearer {actions.make_token(users[name])}"}
+    for name in ("bob", "sam", "gina"):
+        headers[name] = {"Cookie": f"sessionid={_session(users[name])}"}
+    cells = {
+        f"{request}|{kind}|{person}": _room(users, kind, number, person)
+        for number, request in enumerate(requests)
+        for kind in KINDS
+        for person in PEOPLE
+    }
+    return {"headers": headers, "cells": cells}
+
+
+def _session(user: User) -> str:
+    store = SessionStore()
+    store[SESSION_KEY] = str(user.pk)
+    store[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+    store[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    store.save()
+    return str(store.session_key)
+
+
+def _room(users: dict[str, User], kind: str, number: int, person: str) -> dict[str, Any]:
+    """A room with its members, a message of each author, an invite, and a mute."""
+    now = timezone.now()
+    hidden = kind in ("private", "direct")
+    name = hidden_name() if hidden else f"rights-{kind}-{number}-{person}"
+    room = Room.objects.create(
+        name=name,
+        name_key=name,
+        title=name,
+        kind="direct" if kind == "direct" else "room",
+        visibility="private" if hidden else kind,
+        counter=len(AUTHORS),
+    )
+    roles = {"alice": "member", "bob": "member"} if kind == "direct" else {"alice": "owner", "bob": "member"}
+    roles |= {} if kind == "direct" else {"dora": "member"}
+    Membership.objects.bulk_create(Membership(room=room, user=users[who], role=role) for who, role in roles.items())
+    ids = {who: eid for eid, who in enumerate(AUTHORS, 1)}
+    Message.objects.bulk_create(
+        Message(room=room, eid=eid, author=users[who], name=who, text=who, poster=f"u:{users[who].pk}")
+        for who, eid in ids.items()
+    )
+    Event.objects.bulk_create(
+        Event(room=room, eid=eid, type="message", data=encode({"id": eid, "text": who})) for who, eid in ids.items()
+    )
+    digest = secrets.token_hex(32)
+    Invite.objects.create(room=room, digest=digest, created_by=users["alice"], expires=now + timedelta(days=1))
+    Restriction.objects.create(room=room, user=users["dora"], kind="mute")
+    other = {"alice": "bob"}.get(person, "alice") if kind == "direct" else "dora"
+    return {
+        "room": name,
+        "me": f"{person}.rights",
+        "another": f"{other}.rights",
+        "own": ids.get(person, ids[other if kind == "direct" else "dora"]),
+        "another's": ids[other],
+        "invite": digest[:16],
+        "restriction": "mute:dora.rights",
+    }
+
+
+def hidden_name() -> str:
+    """A name as private rooms have them."""
+    return f"x-{secrets.token_hex(12)}"
+
+
+def slug(request: str) -> str:
+    """A request as a part of a test's name."""
+    return re.sub(r"[^A-Za-z]+", "-", request).strip("-")
