@@ -8,7 +8,7 @@ people      accounts, guests, tokens, the first administrator
 log         the event of a change; taking rights away
 """
 
-from chat.actions.log import iso, revoke
+from chat.actions.log import forget_closings, iso, revoke
 from chat.actions.members import (
     accept_invite,
     invite,
@@ -56,6 +56,7 @@ __all__ = [
     "delete_message",
     "delete_room",
     "edit_message",
+    "forget_closings",
     "invite",
     "is_setup_token",
     "iso",
