@@ -73,7 +73,7 @@ def _refuse(request: HttpRequest, problem: Problem) -> HttpResponse:
     resumed_after_error = feeds.token_text(request) == "error"
     if SSE not in request.headers.get("Accept", "") or resumed_after_error or problem.status == 501:
         return problem_response(problem)
-    extra = {"code": problem.code, "status": problem.status}
+    extra = {"code": problem.code, "status": problem.status} | problem.extra()
     body = sse_encode_error(_condition(problem), problem.detail, extra=extra)
     return sse.finish(HttpResponse(body, content_type=SSE))
 
