@@ -45,10 +45,10 @@ def claim(room: Room, now: datetime) -> ClaimedEvent:
 def revoke(room_ids: Iterable[int]) -> None:
     """Somebody lost a right in these rooms: raise their rights versions and end everything held under the old ones.
 
-    Must run in the transaction that takes the right, and before the statements that take it: everybody locks rooms
-    first, so that two who take rights at once wait for each other and don't lock each other out. From the commit on,
-    events go to channels of another name; the close, which the relay repeats, tells the readers who still have the
-    right to come back. Three statements, however many rooms.
+    Must run in the transaction that takes the right, best before the statements that take it: then those who change
+    the same room wait for each other, and nobody locks anybody out. From the commit on, events go to channels of
+    another name; the close, which the relay repeats, tells the readers who still have the right to come back. Three
+    statements, however many rooms.
     """
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("a right is taken and its streams are ended in one transaction")

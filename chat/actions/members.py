@@ -28,10 +28,8 @@ def leave_room(person: Person, room: Room) -> None:
     user = access.check_signed_in(person)
     with transaction.atomic():
         _check_owner_left(room, user)
-        own = Membership.objects.filter(room=room, user=user)
-        if room.visibility == Room.Visibility.PRIVATE and own.exists():
+        if Membership.objects.filter(room=room, user=user).delete()[0] and room.visibility == Room.Visibility.PRIVATE:
             revoke([room.pk])
-        own.delete()
 
 
 def remove_member(person: Person, room: Room, user: User) -> None:
@@ -40,10 +38,8 @@ def remove_member(person: Person, room: Room, user: User) -> None:
     with transaction.atomic():
         check_rank(person, room, user)
         _check_owner_left(room, user)
-        membership = Membership.objects.filter(room=room, user=user)
-        if membership.exists():
+        if Membership.objects.filter(room=room, user=user).delete()[0]:
             revoke([room.pk])
-            membership.delete()
             audit(access.check_signed_in(person), "remove member", room, user)
 
 

@@ -25,12 +25,12 @@ def restrict(person: Person, room: Room, kind: str, whom: User | str, *, until: 
     with transaction.atomic():
         if user is not None:
             check_rank(person, room, user)
-            if kind == Restriction.Kind.BAN:
-                revoke([room.pk])
-                Membership.objects.filter(room=room, user=user).delete()
         restriction, _ = Restriction.objects.update_or_create(
             room=room, user=user, address=address, kind=kind, defaults={"until": until, "created_by": actor}
         )
+        if kind == Restriction.Kind.BAN and user is not None:
+            Membership.objects.filter(room=room, user=user).delete()
+            revoke([room.pk])
         audit(actor, kind, room, user, address)
     return restriction
 
