@@ -49,11 +49,11 @@ for line in sys.stdin:
 class Console:
     """Runs code in one process of the service's own: `run` returns what the code calls `result`, as JSON."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, **environment: str) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-c", PRELUDE],
             cwd=ROOT,
-            env=service.environment,
+            env=service.environment | environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -76,7 +76,6 @@ class Reader:
         self.holes = 0
         self.refusals: list[str] = []
         self.closes: list[int] = []
-        self.ended_at = 0.0  # when a connection ended last, by time.monotonic
         self._newest: dict[str, int] = {}
         self._opened = threading.Event()
         self._closing = threading.Event()
@@ -145,7 +144,6 @@ class Reader:
                 self.closes.append(error.rcvd.code if error.rcvd else 1006)
             except (OSError, http.client.HTTPException, ValueError, WebSocketException):
                 pass
-            self.ended_at = time.monotonic()
             self.ends += 1
             time.sleep(0.1)
 

@@ -1,0 +1,123 @@
+"""A right is taken away while something is broken: the control port, the publish of the request, an answer on its way."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.console import Console
+from tests.den import Den
+from tests.readers import TRANSPORTS
+from tests.service import ROOT, Service, free_port, wait_until
+
+pytestmark = pytest.mark.timeout(120)
+CUT_SECONDS = 20
+
+
+class Port:
+    """The way to Pushpin's control port, which can be cut: like the port, it takes nothing then."""
+
+    def __init__(self, listen: int, to: int) -> None:
+        command = [sys.executable, "-m", "tests.chaos.forwarder", "--seed", "1", "--chance", "0"]
+        command += ["--listen", str(listen), "--to", str(to)]
+        self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+
+    def cut(self, seconds: float) -> float:
+        """Cut it for so long; when it will be back, as time.monotonic()."""
+        assert self.process.stdin
+        self.process.stdin.write(f"cut {seconds}\n")
+        self.process.stdin.flush()
+        return time.monotonic() + seconds
+
+    def close(self) -> None:
+        assert self.process.stdin
+        self.process.stdin.close()
+        self.process.wait(5)
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Service]:
+    """A service that publishes by a port of ours, and whose answers can be held back."""
+    listen = free_port()
+    running = Service(GRIP_URL=f"tcp://127.0.0.1:{listen}", DJANGO_SETTINGS_MODULE="tests.integration.held")
+    port = Port(listen, running.zmq_port)
+    with running:
+        running.port_to_pushpin = port  # type: ignore[attr-defined]
+        yield running
+    port.close()
+
+
+@pytest.fixture
+def den(service: Service, room: str) -> Iterator[Den]:
+    """A private room of Alice's, with Bob and Cleo."""
+    with Console(service) as console:
+        yield Den(service, console, room)
+
+
+def test_the_control_port_is_away_for_20_seconds_at_that_moment(den: Den, service: Service) -> None:
+    with ExitStack() as stack:
+        alices, bobs = (
+            [stack.enter_context(den.follow(who, transport)) for transport in TRANSPORTS] for who in ("alice", "bob")
+        )
+        den.say("1")
+        for reader in (*alices, *bobs):
+            reader.wait_for(["1"])
+        back = service.port_to_pushpin.cut(CUT_SECONDS)  # type: ignore[attr-defined]
+        time.sleep(0.3)
+        den.remove("bob")
+        den.say("2")
+        while time.monotonic() < back:
+            answer = service.get(f"/rooms/{den.room}/events/?lastEventId=earliest", den.bearer("bob"))
+            assert answer.status == 404  # meanwhile Django gives him nothing
+            time.sleep(1)
+        den.say("3")
+        for reader in bobs:
+            wait_until(lambda reader=reader: reader.ends, back + 5 - time.monotonic(), reader.transport)
+        for reader in alices:
+            reader.wait_for(["1", "2", "3"], back + 5 - time.monotonic())
+            assert reader.holes == 0
+        time.sleep(1.5)
+        assert [reader.messages() for reader in bobs] == [["1"]] * 3
+        assert all(set(reader.refusals) == {"ROOM_INVALID"} for reader in bobs)
+
+
+def test_a_revocation_that_nobody_published_is_the_relays(service: Service, room: str) -> None:
+    # As if the process had died between commit and publish.
+    with Console(service, GRIP_URL="tcp://127.0.0.1:1") as console, ExitStack() as stack:
+        den = Den(service, console, room)
+        readers = [stack.enter_context(den.follow("bob", transport)) for transport in TRANSPORTS]
+        den.say("1")
+        for reader in readers:
+            reader.wait_for(["1"])
+        den.remove("bob")
+        den.say("2")
+        for reader in readers:
+            wait_until(lambda reader=reader: reader.refusals, 3, reader.transport)
+        assert [reader.messages() for reader in readers] == [["1"]] * 3
+
+
+def test_a_hold_that_comes_after_its_right_was_taken_is_cut(den: Den, service: Service, transport: str) -> None:
+    hold, made = service.folder / "hold", service.folder / "made"
+    den.say("1")
+    made.unlink(missing_ok=True)
+    hold.touch()
+    bob = den.follow("bob", transport)
+    bob.last_id = f"room-{den.room}:1"
+    bob._thread.start()
+    try:
+        wait_until(made.exists, 5, "the answer")
+        den.remove("bob")
+        time.sleep(0.3)  # the close is past: nothing is held yet
+        hold.unlink()
+        den.say("2")
+        wait_until(lambda: bob.ends, 2, "the end")
+        wait_until(lambda: bob.refusals, 2, "the refusal")
+        den.say("3")
+        time.sleep(0.5)
+        assert bob.messages() == []
+    finally:
+        hold.unlink(missing_ok=True)
+        bob.__exit__(None, None, None)
