@@ -52,7 +52,7 @@ def revoke(room_ids: Iterable[int]) -> None:
     """
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("a right is taken and its streams are ended in one transaction")
-    # no_key: a row that names the room, such as a ban, locks the room's key, and two of them could not both go on.
+    # no_key: rows that only name the room, such as somebody else's membership, need not wait for this transaction.
     locked = Room.objects.select_for_update(no_key=True).filter(pk__in=room_ids).order_by("pk")
     rooms = list(locked.values_list("pk", "rights"))
     if not rooms:

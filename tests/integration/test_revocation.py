@@ -353,3 +353,56 @@ def test_a_socket_gets_nothing_of_rooms_that_it_may_not_join(den: Den, service: 
             den.say("2")
             with pytest.raises(TimeoutError):
                 socket.recv(timeout=3.5)
+
+
+_AT_ONCE = """
+from concurrent.futures import ThreadPoolExecutor
+from django.db import DatabaseError, connection
+from chat.problems import Problem
+
+cave = actions.create_room(alice, "cave", visibility="private").name
+names = [name, cave]
+
+def work(job):
+    failed = []
+    try:
+        for turn in range(6):
+            for one in names if (job + turn) % 2 else reversed(names):
+                try:
+                    with transaction.atomic():
+                        Membership.objects.get_or_create(room=Room.objects.get(name=one), user=(bob, cleo)[job % 2])
+                    JOBS[job % len(JOBS)](one)
+                except Problem:
+                    pass
+                except DatabaseError as error:
+                    failed.append(repr(error))
+    finally:
+        connection.close()
+    return failed
+
+JOBS = [
+    lambda one: actions.remove_member(alice, room(one, alice), bob),
+    lambda one: actions.restrict(alice, room(one, alice), "ban", cleo),
+    lambda one: actions.sign_out(bob),
+    lambda one: actions.restrict(alice, room(one, alice), "ban", bob),
+    lambda one: actions.post_message(alice, one, "hi"),
+    lambda one: actions.remove_member(alice, room(one, alice), cleo),
+    lambda one: actions.post_message(alice, one, "ho"),
+    lambda one: actions.set_staff(sam, cleo, False),
+]
+for user in (bob, cleo):
+    User.objects.filter(pk=user.pk).update(is_staff=False)
+globals().update(cave=cave, names=names, alice=alice, bob=bob, cleo=cleo, sam=sam, JOBS=JOBS)
+with ThreadPoolExecutor(8) as pool:
+    failed = [error for errors in pool.map(work, range(8)) for error in errors]
+rows = Room.objects.filter(name__in=names)
+result = failed, [[row.rights - 1, row.closings.count()] for row in rows]
+result += ([[e.eid for e in row.events.order_by("eid")] for row in rows],)
+"""
+
+
+def test_revocations_and_posts_at_once_wait_for_each_other(den: Den) -> None:
+    failed, closings, ids = den.act(_AT_ONCE)
+    assert failed == []
+    assert all(raised == rows > 0 for raised, rows in closings)
+    assert all(events == list(range(1, len(events) + 1)) for events in ids)

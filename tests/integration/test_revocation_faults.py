@@ -1,12 +1,16 @@
-"""A right is taken away while something is broken: the control port, the publish of the request, an answer on its way."""
+"""A right is taken away while something is broken: the control port, the own publish, an answer on its way."""
 
+import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from tests.console import Console
 from tests.den import Den
@@ -74,8 +78,8 @@ def test_the_control_port_is_away_for_20_seconds_at_that_moment(den: Den, servic
             assert answer.status == 404  # meanwhile Django gives him nothing
             time.sleep(1)
         den.say("3")
-        for reader in bobs:
-            wait_until(lambda reader=reader: reader.ends, back + 5 - time.monotonic(), reader.transport)
+        for reader in bobs:  # a socket that asked `sync` meanwhile has lost the room already, and lives
+            wait_until(lambda reader=reader: reader.refusals, back + 5 - time.monotonic(), reader.transport)
         for reader in alices:
             reader.wait_for(["1", "2", "3"], back + 5 - time.monotonic())
             assert reader.holes == 0
@@ -99,25 +103,48 @@ def test_a_revocation_that_nobody_published_is_the_relays(service: Service, room
         assert [reader.messages() for reader in readers] == [["1"]] * 3
 
 
-def test_a_hold_that_comes_after_its_right_was_taken_is_cut(den: Den, service: Service, transport: str) -> None:
+@contextmanager
+def answers_held_back(service: Service) -> Iterator[Callable[[], None]]:
+    """Answers of streams wait until the block ends; what is yielded waits until one was made."""
     hold, made = service.folder / "hold", service.folder / "made"
-    den.say("1")
     made.unlink(missing_ok=True)
     hold.touch()
+    try:
+        yield lambda: wait_until(made.exists, 5, "an answer")
+    finally:
+        hold.unlink()
+
+
+def test_a_hold_that_comes_after_its_right_was_taken_is_cut(den: Den, service: Service, transport: str) -> None:
+    den.say("1")
     bob = den.follow("bob", transport)
     bob.last_id = f"room-{den.room}:1"
-    bob._thread.start()
-    try:
-        wait_until(made.exists, 5, "the answer")
+    with answers_held_back(service) as wait_made:
+        bob._thread.start()
+        wait_made()
         den.remove("bob")
         time.sleep(0.3)  # the close is past: nothing is held yet
-        hold.unlink()
-        den.say("2")
-        wait_until(lambda: bob.ends, 2, "the end")
-        wait_until(lambda: bob.refusals, 2, "the refusal")
-        den.say("3")
-        time.sleep(0.5)
-        assert bob.messages() == []
-    finally:
-        hold.unlink(missing_ok=True)
-        bob.__exit__(None, None, None)
+    den.say("2")
+    wait_until(lambda: bob.ends or bob.refusals, 2, "the end")  # a socket asks `sync` first, and loses the room
+    wait_until(lambda: bob.refusals, 2, "the refusal")
+    den.say("3")
+    time.sleep(0.5)
+    assert bob.messages() == []
+    bob.__exit__(None, None, None)
+
+
+def test_a_socket_that_opens_late_and_asks_nothing_is_closed(den: Den, service: Service) -> None:
+    address = f"ws://127.0.0.1:{service.port}/rooms/{den.room}/events/"
+    with ThreadPoolExecutor(1) as pool:
+        with answers_held_back(service) as wait_made:
+            opening = pool.submit(lambda: connect(address, additional_headers=den.bearer("bob"), proxy=None))
+            wait_made()
+            den.remove("bob")
+            time.sleep(0.3)
+        socket = opening.result(5)
+    den.say("1")
+    assert json.loads(socket.recv(timeout=2))["type"] == "stream-open"
+    with pytest.raises(ConnectionClosed) as ended:
+        socket.recv(timeout=2)
+    assert ended.value.rcvd
+    assert ended.value.rcvd.code == 4403

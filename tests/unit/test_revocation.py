@@ -57,9 +57,9 @@ class TestRevoke:
         self, people: dict[str, User], make_room: Any, published: Any
     ) -> None:
         room = make_room(visibility="private", members=(people["bob"],))
-        with pytest.raises(ZeroDivisionError), transaction.atomic():
+        with transaction.atomic():
             actions.revoke([room.pk])
-            1 / 0  # noqa: B018
+            transaction.set_rollback(True)
         assert (Room.objects.get().rights, Closing.objects.count(), published) == (1, 0, [])
 
     @pytest.mark.django_db(transaction=True)
@@ -289,9 +289,7 @@ class TestBetweenTwoLooks:
         assert "room-den:4" not in text
         assert Room.objects.get().counter == 4
 
-    def test_a_room_whose_rights_stayed_gives_its_events_beside_one_whose_rights_changed(
-        self, make_room: Any
-    ) -> None:
+    def test_a_room_whose_rights_stayed_gives_its_events_beside_one_whose_rights_changed(self, make_room: Any) -> None:
         a, b = log(make_room("a"), 2), log(make_room("b"), 2)
         found = eventlog.read_after({a.pk: 0, b.pk: 0}, 10, {a.pk: 1, b.pk: 2})
         assert {event.room_id for event in found} == {a.pk}
