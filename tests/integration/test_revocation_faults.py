@@ -54,19 +54,6 @@ def service() -> Iterator[Service]:
     port.close()
 
 
-@pytest.fixture(scope="module")
-def console(service: Service) -> Iterator[Console]:
-    """One process for all that people with power do here."""
-    with Console(service) as console:
-        yield console
-
-
-@pytest.fixture
-def den(service: Service, console: Console, room: str) -> Den:
-    """A private room of Alice's, with Bob and Cleo."""
-    return Den(service, console, room)
-
-
 def test_the_control_port_is_away_for_20_seconds_at_that_moment(den: Den, service: Service) -> None:
     with ExitStack() as stack:
         alices, bobs = (
