@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.models import Session
 from django.db.models import Exists, OuterRef, Q, Subquery
 from django.http import HttpRequest
 from django.utils import timezone
@@ -23,24 +24,34 @@ Person = User | AnonymousUser
 def find_rooms(person: Person, names: Iterable[str]) -> dict[str, Room | None]:
     """The rooms called `names` that `person` may read, by room key; None for one that does not exist yet.
 
-    One query for any number of rooms. Raises Problem for the first name that is refused.
+    One query for any number of rooms. Raises Problem for the first name that is refused, with the `rooms` that are
+    (their keys).
     """
     keys = list(dict.fromkeys(room_key(name) for name in names))
     for key in keys:
         if not is_room_name(key):
             raise Problem("ROOM_INVALID", f"There is no such room: a room's name has {ROOM_NAME_RULE}.")
     rooms = {room.name_key: room for room in Room.objects.standing(person.pk, keys)}
-    found: dict[str, Room | None] = {}
-    for key in keys:
-        room = rooms.get(key)
-        if (room is None and key.startswith(HIDDEN_ROOM_PREFIX)) or (room and room.deleted_at):
-            raise room_invalid()
-        if room is not None:
-            _check_visible(person, room.visibility, room.role)
-            if room.banned:
-                raise _banned_problem()
-        found[key] = room
-    return found
+    problems = {key: problem for key in keys if (problem := _refusal(person, key, rooms.get(key)))}
+    if problems:
+        first = next(iter(problems.values()))
+        first.rooms = list(problems)
+        raise first
+    return {key: rooms.get(key) for key in keys}
+
+
+def find_rooms_to_follow(request: HttpRequest, names: Iterable[str]) -> dict[str, Room | None]:
+    """As find_rooms, for who makes the request and is going to be held. Two queries when a room is not open to all.
+
+    A hold lasts, and it ends when the rights version that its rooms had when they were read is raised. So that version
+    must not be newer than what was known of the person: had a right been taken between the two looks, by signing out
+    or demoting, it would be the new one already, and nothing would end the hold.
+    """
+    person = reader_of(request)
+    rooms = find_rooms(person, names)
+    if any(room and room.visibility != Room.Visibility.OPEN for room in rooms.values()):
+        _check_unchanged(request, check_signed_in(person))
+    return rooms
 
 
 def find_room(person: Person, name: str) -> Room | None:
@@ -296,16 +307,21 @@ def _session(request: HttpRequest) -> Person:
 
 def _bearer(request: HttpRequest) -> User | None:
     """The person of `Authorization: Bearer <token>`; None without that header. Raises Problem for a bad token."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer":
+    token = _bearer_token(request)
+    if token is None:
         return None
     if not hasattr(request, "bearer"):  # asked once a request, however many commands it carries
-        found = User.objects.filter(tokens__digest=digest_of(token.strip()), is_active=True)
+        found = User.objects.filter(tokens__digest=digest_of(token), is_active=True)
         request.bearer = found.first()  # type: ignore[attr-defined]
     user: User | None = request.bearer  # type: ignore[attr-defined]
     if user is None:
         raise Problem("USER_HAS_TO_LOGIN", "This token is not good: it was withdrawn, or it is not complete.")
     return user
+
+
+def _bearer_token(request: HttpRequest) -> str | None:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def _is_own_origin(request: HttpRequest, origin: str) -> bool:
@@ -315,6 +331,30 @@ def _is_own_origin(request: HttpRequest, origin: str) -> bool:
         return False
     own = {request.get_host(), urlsplit(settings.PUBLIC_URL).netloc} - {""}
     return parts.scheme in ("http", "https") and parts.netloc in own
+
+
+def _check_unchanged(request: HttpRequest, user: User) -> None:
+    """Raise Problem when `user`, as the request was found to come from, was changed or signed out since. One query."""
+    now = User.objects.filter(pk=user.pk, is_active=True, is_staff=user.is_staff, password=user.password)
+    if hasattr(request, "bearer"):
+        now = now.filter(tokens__digest=digest_of(_bearer_token(request) or ""))
+    else:
+        now = now.filter(Exists(Session.objects.filter(session_key=request.session.session_key)))
+    if not now.exists():
+        raise Problem("USER_HAS_TO_LOGIN", "You are not signed in any more.")
+
+
+def _refusal(person: Person, key: str, room: Room | None) -> Problem | None:
+    """Why `person` may not read the room with this key; None when they may, or when there is none yet."""
+    if (room is None and key.startswith(HIDDEN_ROOM_PREFIX)) or (room and room.deleted_at):
+        return room_invalid()
+    if room is None:
+        return None
+    try:
+        _check_visible(person, room.visibility, room.role)
+    except Problem as problem:
+        return problem
+    return _banned_problem() if room.banned else None
 
 
 def _check_visible(person: Person, visibility: str, role: str | None) -> None:

@@ -23,6 +23,9 @@ from chat.names import room_key
 # Postgres' bigint and SQLite's integer end here; a client may send more digits than that.
 MAX_ID = 2**63 - 1
 _INTEGER = re.compile(r"-?[0-9]+\Z")
+_READ = "SELECT id, room_id, eid, type, data FROM chat_event WHERE {wanted} ORDER BY room_id, eid LIMIT %s"
+_AFTER = "(room_id = %s AND eid > %s)"
+_AFTER_UNDER_RIGHTS = "(room_id = %s AND eid > %s AND (SELECT rights FROM chat_room WHERE id = %s) = %s)"
 _RAISE_ROW_IDS = {
     "postgresql": "SELECT setval(pg_get_serial_sequence('chat_room', 'id'), "
     "(SELECT coalesce(max(id), 0) FROM chat_room) + %s)",
@@ -44,15 +47,21 @@ def append(claim: ClaimedEvent, event_type: str, data: Mapping[str, Any], now: d
     return Event.objects.create(room_id=claim.room_id, eid=claim.eid, type=event_type, data=encode(data), created=now)
 
 
-def read_after(positions: Mapping[int, int], limit: int) -> list[Event]:
-    """The events after `positions` (room row id -> event id), by room and in order, at most `limit`. One query."""
+def read_after(positions: Mapping[int, int], limit: int, rights: Mapping[int, int] | None = None) -> list[Event]:
+    """The events after `positions` (room row id -> event id), by room and in order, at most `limit`. One query.
+
+    With `rights` (room row id -> the version under which the reader's right was checked) a room whose rights changed
+    since then gives nothing: who was checked before a right was taken reads nothing afterwards.
+    """
     if not positions:
         return []
     # Written out: this runs for every reader who comes back, and the ORM takes five times as long to say the same.
-    wanted = " OR ".join(["(room_id = %s AND eid > %s)"] * len(positions))
-    statement = f"SELECT id, room_id, eid, type, data FROM chat_event WHERE {wanted} ORDER BY room_id, eid LIMIT %s"  # noqa: S608 - placeholders
-    values = [value for position in positions.items() for value in position]
-    return list(Event.objects.raw(statement, [*values, limit]))
+    wanted = []
+    values: list[int] = []
+    for room_id, eid in positions.items():
+        wanted.append(_AFTER if rights is None else _AFTER_UNDER_RIGHTS)
+        values += [room_id, eid] if rights is None else [room_id, eid, room_id, rights[room_id]]
+    return list(Event.objects.raw(_READ.format(wanted=" OR ".join(wanted)), [*values, limit]))
 
 
 def is_retained(room: Room, last: int) -> bool:

@@ -1,6 +1,6 @@
 """Refusals: every one has a stable code, an HTTP status and words for the person (RFC 9457 problem details)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.http import HttpRequest, JsonResponse
@@ -37,7 +37,13 @@ STATUS = {
 
 
 class Problem(Exception):
-    """A refusal. `code` is one of STATUS, `detail` one or two sentences for the person who reads it."""
+    """A refusal. `code` is one of STATUS, `detail` one or two sentences for the person who reads it.
+
+    `rooms` are the keys of the rooms that are refused, `channels` what a stream that asked for several calls them.
+    """
+
+    rooms: Sequence[str] = ()
+    channels: Sequence[str] = ()
 
     def __init__(self, code: str, detail: str, *, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
@@ -49,7 +55,12 @@ class Problem(Exception):
     def as_dict(self) -> dict[str, Any]:
         """The members of the problem document."""
         title = self.code.replace("_", " ").capitalize()
-        return {"type": "about:blank", "title": title, "status": self.status, "code": self.code, "detail": self.detail}
+        members = {"type": "about:blank", "title": title, "status": self.status, "code": self.code}
+        return members | {"detail": self.detail} | self.extra()
+
+    def extra(self) -> dict[str, Any]:
+        """The members that only some refusals have."""
+        return {"channels": list(self.channels)} if self.channels else {}
 
 
 def problem_response(problem: Problem) -> JsonResponse:

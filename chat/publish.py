@@ -94,6 +94,11 @@ def close_person_items(channel: PersonChannel) -> list[bytes]:
     return [encode_item(str(channel), _close())]
 
 
+def close_waiting_items(key: str) -> list[bytes]:
+    """The end of the wait for a room with this name key, which was made and is not open to all: see for yourself."""
+    return [encode_item(channels.waiting(key), _close())]
+
+
 def close_all_items() -> list[bytes]:
     """The end of everything that is held; its reader comes back by itself."""
     return [encode_item(channels.ALL, _close())]

@@ -8,7 +8,7 @@ What Pushpin itself loses can't be repaired that way, since it has seen the id. 
 event its id goes out on the room's control channel, and clients who are behind resume.
 
 When somebody lost a right, everything held under the old rights must end, also what was checked before and held after,
-and on a proxy that was away: for a minute each closing is sent again every second.
+and on a proxy that was away: each closing is sent again every second, until a minute after the proxy took it.
 """
 
 import logging
@@ -35,8 +35,12 @@ REPEAT_UNTIL = timedelta(seconds=45)  # Pushpin knows an id for 60 s
 LATE = timedelta(seconds=8)
 # After a room's last event: soon, then for who lost the notice itself, or read slowly and has only now caught up.
 NOTICE_AFTER = tuple(timedelta(seconds=seconds) for seconds in (2.5, 12, 30, 60))
-CLOSE_FOR = timedelta(seconds=60)
 CLOSE_EVERY = timedelta(seconds=1)
+# An answer that was made under old rights is held within this time: gunicorn gives up a request after half of it.
+CLOSE_FOR = timedelta(seconds=60)
+# For a proxy that was away. After that the links of the streams, 400 s at most, have shown that the rights are old.
+CLOSE_WITHIN = timedelta(minutes=10)
+CLOSE_BATCH = 200  # closings in one publish: far below what a control port takes (1 MB, 1000 items of ZMQ)
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ class Relay:
         self._done: dict[int, datetime] = {}  # event row -> when it was stored
         self._notices: dict[int, Notice] = {}  # by room row
         self._closed = started - CLOSE_EVERY
+        self._taken: dict[int, datetime] = {}  # closing -> when the proxy took it first
 
     def step(self, now: datetime) -> int:
         """Publish what is due at `now`. Returns how many events were repeated."""
@@ -68,7 +73,7 @@ class Relay:
         for event in Event.objects.filter(pk__in=unseen).select_related("room").order_by("room_id", "eid"):
             room = event.room
             self._notices[room.pk] = Notice(event.eid, [event.created + pause for pause in NOTICE_AFTER])
-            is_first = event.eid == room.pruned_through + 1
+            is_first = event.eid == room.pruned_through + 1 and room.visibility == Room.Visibility.OPEN
             items = publish.event_items(event, room.name, room.rights, room.name_key, is_first=is_first)
             if not self._proxy.deliver(items):
                 return repeated
@@ -84,10 +89,17 @@ class Relay:
         if now - self._closed < CLOSE_EVERY:
             return
         self._closed = now
-        recent = Closing.objects.filter(created__gt=now - CLOSE_FOR).values_list("room_id", "rights").distinct()
-        items = [item for room_id, rights in recent for item in publish.close_items(room_id, rights)]
-        if items:
-            self._proxy.deliver(items)
+        recent = list(Closing.objects.filter(created__gt=now - CLOSE_WITHIN).order_by("pk"))
+        self._taken = {closing.pk: self._taken[closing.pk] for closing in recent if closing.pk in self._taken}
+        due = [closing for closing in recent if now - self._taken.get(closing.pk, now) < CLOSE_FOR]
+        due.sort(key=lambda closing: closing.pk in self._taken)  # those that were never taken first
+        for start in range(0, len(due), CLOSE_BATCH):
+            batch = due[start : start + CLOSE_BATCH]
+            items = [item for closing in batch for item in publish.close_items(closing.room_id, closing.rights)]
+            if not self._proxy.deliver(items):
+                return
+            for closing in batch:
+                self._taken.setdefault(closing.pk, now)
 
     def _notify(self, now: datetime) -> None:
         due = [room_id for room_id, notice in self._notices.items() if notice.times[0] <= now]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from websockets.exceptions import WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 from tests.service import wait_until
@@ -52,6 +52,8 @@ class Reader:
     """Follows `path` on a service from a resume token, and reconnects by `transport`, which may change meanwhile.
 
     `seen` holds each event once: `duplicates` counts those that came again, `holes` those that came too early.
+    `refusals` are the codes of what was refused, `closes` those with which sockets were closed. A reader of several
+    rooms goes on without those that are refused.
     """
 
     def __init__(
@@ -73,6 +75,8 @@ class Reader:
         self.ends = 0
         self.duplicates = 0
         self.holes = 0
+        self.refusals: list[str] = []
+        self.closes: list[int] = []
         self._newest: dict[str, int] = {}
         self._opened = threading.Event()
         self._closing = threading.Event()
@@ -135,6 +139,10 @@ class Reader:
         while not self._closing.is_set():
             try:
                 follow[self.transport]()
+            except InvalidStatus as error:
+                self._refused_with(error.response.body or b"")
+            except ConnectionClosed as error:
+                self.closes.append(error.rcvd.code if error.rcvd else 1006)
             except (OSError, http.client.HTTPException, ValueError, WebSocketException):
                 pass
             self.ends += 1
@@ -153,6 +161,21 @@ class Reader:
         self.seen.append(seen)
         self._opened.set()
 
+    def _refused_with(self, body: bytes) -> None:
+        try:
+            self._refused(json.loads(body))
+        except ValueError:  # the proxy's own words
+            self.refusals.append("")
+
+    def _refused(self, problem: dict[str, Any]) -> None:
+        """Note a refusal, and go on with the rooms that are left, if any."""
+        self.refusals.append(problem.get("code", ""))
+        address, _, query = self.path.partition("?")
+        refused = set(problem.get("channels", []))
+        left = [pair for pair in urllib.parse.parse_qsl(query) if pair[1] not in refused]
+        if left:
+            self.path = f"{address}?{urllib.parse.urlencode(left)}"
+
     # Server-sent events
 
     def _follow_stream(self) -> None:
@@ -160,6 +183,7 @@ class Reader:
         with closing(connection):
             response = self._get(connection, "text/event-stream")
             if response.status != 200:
+                self._refused_with(response.read())
                 return
             self.connections += 1
             self._cut.settimeout(SILENCE_SECONDS)
@@ -174,10 +198,13 @@ class Reader:
                     fields = {}
 
     def _dispatch(self, fields: dict[str, list[str]]) -> None:
+        kind = fields.get("event", ["message"])[-1]
+        if kind == "stream-error":
+            self._refused(json.loads(fields["data"][-1]))
+            return
         if "id" in fields:
             self.last_id = fields["id"][-1]
         if "data" in fields:
-            kind = fields.get("event", ["message"])[-1]
             self._take(Seen(fields.get("id", [""])[-1], kind, "\n".join(fields["data"])))
         self._opened.set()
 
@@ -201,6 +228,7 @@ class Reader:
                 response = self._get(connection, "application/json", Prefer="wait=10")
                 body = response.read()
                 if response.status != 200:
+                    self._refused_with(body)
                     return
                 self.connections += 1
                 self._take_batch(json.loads(body))
@@ -254,6 +282,10 @@ class _SocketFeed:
         kind = frame["type"]
         if kind == "stream-open":
             self._open(frame["id"])
+        elif kind == "error":
+            self._reader._refused(frame)
+            self._positions = {name: n for name, n in self._positions.items() if name not in frame.get("channels", [])}
+            self._syncing = False
         elif kind == "reply":
             self._syncing = False
             if frame.get("more"):

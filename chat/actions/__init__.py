@@ -10,7 +10,7 @@ operators   what only operators do, in the admin
 log         the event of a change; taking rights away
 """
 
-from chat.actions.log import iso, revoke
+from chat.actions.log import forget_closings, iso, revoke
 from chat.actions.members import (
     INVITE_DAYS,
     accept_invite,
@@ -72,6 +72,7 @@ __all__ = [
     "delete_message",
     "delete_room",
     "edit_message",
+    "forget_closings",
     "invite",
     "is_setup_token",
     "iso",

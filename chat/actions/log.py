@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -27,9 +27,11 @@ def log(claim: ClaimedEvent, event_type: str, data: dict[str, Any], now: datetim
     """
     event = eventlog.append(claim, event_type, data, now)
     key = room_key(claim.name)
-    transaction.on_commit(
-        lambda: publish.event(event, claim.name, claim.rights, key, is_first=claim.is_first), robust=True
-    )
+    is_open = claim.visibility == Room.Visibility.OPEN
+    wakes = claim.is_first and is_open
+    transaction.on_commit(lambda: publish.event(event, claim.name, claim.rights, key, is_first=wakes), robust=True)
+    if claim.is_first and not is_open:  # who waited for such a room learns nothing of it but that it is there
+        transaction.on_commit(lambda: publish.send(publish.close_waiting_items(key)), robust=True)
     return event
 
 
@@ -59,15 +61,28 @@ def lock(room: Room) -> Room:
 def revoke(room_ids: Iterable[int]) -> None:
     """Somebody lost a right in these rooms: raise their rights versions and end everything held under the old ones.
 
-    Must run in the transaction that takes the right. From its commit on, events go to channels of another name; the
-    close, which the relay repeats for a minute, tells the readers who still have the right to come back.
+    Must run in the transaction that takes the right, best before the statements that take it: then those who change
+    the same room wait for each other, and nobody locks anybody out. From the commit on, events go to channels of
+    another name; the close, which the relay repeats, tells the readers who still have the right to come back. Three
+    statements, however many rooms.
     """
-    now = timezone.now()
-    rooms = list(Room.objects.select_for_update().filter(pk__in=room_ids).order_by("pk").values_list("pk", "rights"))
+    if not connection.in_atomic_block:
+        raise transaction.TransactionManagementError("a right is taken and its streams are ended in one transaction")
+    # no_key: rows that only name the room, such as somebody else's membership, need not wait for this transaction.
+    locked = Room.objects.select_for_update(no_key=True).filter(pk__in=room_ids).order_by("pk")
+    rooms = list(locked.values_list("pk", "rights"))
+    if not rooms:
+        return
+    now = timezone.now()  # after the wait for the locks: from then on the relay counts
     Room.objects.filter(pk__in=[pk for pk, _ in rooms]).update(rights=F("rights") + 1)
     Closing.objects.bulk_create(Closing(room_id=pk, rights=rights, created=now) for pk, rights in rooms)
     items = [item for pk, rights in rooms for item in publish.close_items(pk, rights)]
     transaction.on_commit(lambda: publish.send(items), robust=True)
+
+
+def forget_closings(before: datetime) -> int:
+    """Remove what is left of old revocations: the relay has long ended what they were about. Returns how many."""
+    return Closing.objects.filter(created__lt=before).delete()[0]
 
 
 def audit(actor: User | None, action: str, room: Room | None, target: User | None = None, detail: str = "") -> None:

@@ -12,7 +12,7 @@ from django.db.models import Q
 from chat.actions.log import audit, revoke
 from chat.actions.presence import end_holds
 from chat.actions.rooms import DEFAULT_ROOM
-from chat.models import ApiToken, Room, User, digest_of
+from chat.models import ApiToken, Membership, Room, User, digest_of
 from chat.names import clean_person_name, person_key
 
 NAME_TAKEN = "This name reads like the one of somebody who is here already."
@@ -113,15 +113,19 @@ def set_staff(actor: User, user: User, is_staff: bool) -> None:
     """Make somebody staff, or take it away, and with it the rooms of staff."""
     with transaction.atomic():
         if not is_staff:
-            revoke(_rooms_by_right(user))
+            revoke(_rooms_by_right(User.objects.get(pk=user.pk)))  # a form may have changed `user` already
         User.objects.filter(pk=user.pk).update(is_staff=is_staff)
         audit(actor, "make staff" if is_staff else "demote", None, user)
 
 
 def prune_guests(before: datetime) -> int:
     """Remove guests who were not seen since `before`. What they wrote stays under their name. How many."""
-    idle = User.objects.filter(is_guest=True).filter(Q(last_seen_at__lt=before) | Q(last_seen_at=None))
-    return idle.filter(date_joined__lt=before).delete()[1].get("chat.User", 0)
+    idle = User.objects.filter(is_guest=True, date_joined__lt=before)
+    idle = idle.filter(Q(last_seen_at__lt=before) | Q(last_seen_at=None))
+    theirs = Membership.objects.filter(user__in=idle, room__visibility=Room.Visibility.PRIVATE)
+    with transaction.atomic():
+        revoke(set(theirs.values_list("room", flat=True)))
+        return idle.delete()[1].get("chat.User", 0)
 
 
 def _rooms_by_right(user: User) -> list[int]:

@@ -48,7 +48,8 @@ def _answer_presence(request: HttpRequest, names: list[str], prefix: str = "") -
     try:
         kind = _kind_of(request)
         user = access.check_signed_in(access.reader_of(request))
-        rooms = [room or Room() for room in access.find_rooms(user, _room_names(names, prefix)).values()]
+        found = access.find_rooms_to_follow(request, _room_names(names, prefix))
+        rooms = [room or Room() for room in found.values()]
         if not all(room.pk for room in rooms):
             raise room_invalid()
     except Problem as problem:
@@ -101,7 +102,7 @@ def _refuse(request: HttpRequest, problem: Problem) -> HttpResponse:
     resumed_after_error = feeds.token_text(request) == "error"
     if SSE not in request.headers.get("Accept", "") or resumed_after_error or problem.status == 501:
         return problem_response(problem)
-    extra = {"code": problem.code, "status": problem.status}
+    extra = {"code": problem.code, "status": problem.status} | problem.extra()
     body = sse_encode_error(_condition(problem), problem.detail, extra=extra)
     return sse.finish(HttpResponse(body, content_type=SSE))
 

@@ -31,9 +31,13 @@ class Feed:
 
 
 def of_request(request: HttpRequest, names: list[str], text: str) -> list[Feed]:
-    """The rooms called `names`, each from the position that the token `text` names. One query. Raises Problem."""
-    rooms = access.find_rooms(access.reader_of(request), names)
+    """The rooms called `names`, each from the position that the token `text` names. Raises Problem."""
     wanted = {room_key(name): name for name in reversed(names)}
+    try:
+        rooms = access.find_rooms_to_follow(request, names)
+    except Problem as problem:
+        problem.channels = [f"{ROOM_PREFIX}{wanted[key]}" for key in problem.rooms]  # it can go on without these
+        raise
     # A room that is not there yet can be followed from its beginning; it has no row, and a GET makes none.
     present = [room or Room(name=wanted[key], name_key=key) for key, room in rooms.items()]
     present.sort(key=lambda room: room.name_key)
@@ -59,7 +63,7 @@ def read(feeds: list[Feed], limit: int, limit_bytes: int | None = None) -> tuple
     # Who has all up to the counter needs no look at the log: what comes after this row was read is published after the
     # hold's position, and Pushpin asks again; a socket hears it.
     behind = {feed.room.pk: feed.last for feed in feeds if feed.last < feed.room.counter}
-    found = eventlog.read_after(behind, limit + 1)
+    found = eventlog.read_after(behind, limit + 1, {feed.room.pk: feed.room.rights for feed in feeds})
     fitting = found[:limit] if limit_bytes is None else _fitting(found[:limit], limit_bytes)
     more, found = len(found) > len(fitting), fitting
     first = {event.room_id: event.eid for event in reversed(found)}

@@ -159,7 +159,12 @@ class Socket:
             raise Problem("TOKEN_INVALID", f"The resume token can't be read: {error}.") from None
         for key in wanted:
             self._check_joined(key)
-        rooms = feeds.of_request(self._request, list(wanted), text)
+        try:
+            rooms = feeds.of_request(self._request, list(wanted), text)
+        except Problem as problem:
+            for key in problem.rooms:  # a right was taken: the client goes on without these
+                self._unsubscribe(key)
+            raise
         has_moved = self._follow_again(rooms)
         rooms, found, has_more = feeds.read(rooms, BATCH, BATCH_BYTES)
         self._send_reset(rooms)
@@ -207,7 +212,7 @@ class Socket:
         self._send({"type": "reply", "to": command["id"], "command": command["command"], **fields})
 
     def _fail(self, command_id: str | None, problem: Problem) -> None:
-        error = {"code": problem.code, "status": problem.status, "detail": problem.detail}
+        error = {"code": problem.code, "status": problem.status, "detail": problem.detail} | problem.extra()
         self._send({"type": "error", "to": command_id, **error})
 
     def _send(self, frame: dict[str, Any]) -> None:

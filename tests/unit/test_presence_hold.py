@@ -9,9 +9,8 @@ from django.test import Client
 from django.utils import timezone
 
 from chat import access
-from chat.actions import moderation
 from chat.channels import PersonChannel, parse_person
-from chat.models import Presence, Room, User
+from chat.models import Presence, Restriction, Room, User
 from chat.problems import Problem
 from tests.unit.conftest import sign_in
 
@@ -141,7 +140,7 @@ def test_who_may_read_is_the_same_for_one_and_for_many(people: dict[str, User], 
     """readers_among says of many what find_rooms says of each."""
     rooms = [make_room(kind, visibility=kind, members=(people["bob"],)) for kind in ("open", "private", "staff")]
     for room in rooms:
-        moderation.restrict(people["sam"], _with_role(room, people["sam"]), "ban", people["charlie"])
+        Restriction.objects.create(room=room, user=people["charlie"], kind="ban")
         allowed = set()
         for user in people.values():
             try:
@@ -150,7 +149,3 @@ def test_who_may_read_is_the_same_for_one_and_for_many(people: dict[str, User], 
             except Problem:
                 pass
         assert access.readers_among(room, {user.pk for user in people.values()}) == allowed
-
-
-def _with_role(room: Room, user: User) -> Room:
-    return Room.objects.standing(user.pk, [room.name_key])[0]

@@ -153,7 +153,7 @@ class TestRecovery:
 
 
 class TestStatements:
-    def test_a_resume_of_one_room_takes_two_and_signed_in_four(
+    def test_a_resume_of_one_room_takes_two_and_of_a_private_one_five(
         self,
         reader: Client,
         people: dict[str, User],
@@ -165,7 +165,7 @@ class TestStatements:
         bob = sign_in(people["bob"], proxied=True)
         with django_assert_num_queries(2):
             reader.get("/rooms/open/events/", headers={"Last-Event-ID": "room-open:1"})
-        with django_assert_num_queries(4):
+        with django_assert_num_queries(5):
             assert len(ids(bob.get("/rooms/den/events/", headers={"Last-Event-ID": "room-den:1"}))) == 2
 
     def test_a_resume_of_fifty_rooms_signed_in_takes_four_and_is_exact(

@@ -9,7 +9,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from chat import publish, relay
-from chat.models import Event, Room
+from chat.models import Closing, Event, Room
 from chat.relay import Relay
 from tests.unit.conftest import RecordingProxy
 
@@ -42,6 +42,16 @@ def repeated(proxy: RecordingProxy) -> list[str]:
 def notices(proxy: RecordingProxy) -> list[str]:
     """What was sent on control channels."""
     return [items[0]["formats"]["http-stream"]["content"] for items in proxy.delivered if "id" not in items[0]]
+
+
+def closed(proxy: RecordingProxy) -> list[str]:
+    """The control channels that were closed, in the order in which the relay did it."""
+    return [
+        item["channel"]
+        for items in proxy.delivered
+        for item in items
+        if item["formats"].get("http-stream") == {"action": "close"}
+    ]
 
 
 def test_an_event_is_repeated_after_two_seconds_and_not_twice(proxy: RecordingProxy, post: Any) -> None:
@@ -173,6 +183,93 @@ class TestNewest:
         watcher.step(at(100))
         assert notices(proxy) == []
         assert watcher._notices == {}
+
+
+class TestClosings:
+    @pytest.fixture
+    def close(self, make_room: Any) -> Callable[[float], str]:
+        """`close(3)` takes a right three seconds after the start; the channel that is to be closed."""
+        room = make_room()
+
+        def close(seconds: float) -> str:
+            number = Closing.objects.count() + 1
+            Closing.objects.create(room=room, rights=number, created=START + timedelta(seconds=seconds))
+            return f"c{room.pk}.{number}"
+
+        return close
+
+    @staticmethod
+    def run(watcher: Relay, first: float, last: float) -> None:
+        for quarter in range(int(first * 4), int(last * 4)):
+            watcher.step(START + timedelta(seconds=quarter / 4))
+
+    def test_a_close_is_repeated_every_second_for_a_minute(self, proxy: RecordingProxy, close: Any) -> None:
+        channel = close(0)
+        watcher = Relay(proxy, START)
+        self.run(watcher, 0, 1)
+        assert closed(proxy) == [channel]
+        self.run(watcher, 1, 200)
+        assert closed(proxy) == [channel] * 60
+        assert all("id" not in item for items in proxy.delivered for item in items)
+
+    def test_a_proxy_that_was_away_is_told_for_a_minute_when_it_is_back(
+        self, proxy: RecordingProxy, close: Any
+    ) -> None:
+        channel = close(0)
+        watcher = Relay(proxy, START)
+        proxy.up = False
+        self.run(watcher, 0, 300)
+        proxy.up = True
+        self.run(watcher, 300, 301)
+        assert closed(proxy) == [channel]
+        self.run(watcher, 301, 500)
+        assert closed(proxy) == [channel] * 60
+
+    def test_a_relay_that_starts_looks_ten_minutes_back(self, proxy: RecordingProxy, close: Any) -> None:
+        close(-601)
+        channel = close(-599)
+        self.run(Relay(proxy, START), 0, 0.5)
+        assert closed(proxy) == [channel]
+
+    def test_proxies_are_told_each_for_itself(self, close: Any) -> None:
+        near, far = RecordingProxy(), RecordingProxy()
+        far.up = False
+        channel = close(0)
+        watchers = [Relay(near, START), Relay(far, START)]
+        for watcher in watchers:
+            self.run(watcher, 0, 70)
+        far.up = True
+        for watcher in watchers:
+            self.run(watcher, 70, 75)
+        assert (len(closed(near)), closed(far)) == (60, [channel] * 5)
+
+    def test_two_within_a_minute_are_repeated_beside_each_other(self, proxy: RecordingProxy, close: Any) -> None:
+        watcher = Relay(proxy, START)
+        channels = [close(0), close(20)]
+        self.run(watcher, 0, 200)
+        assert sorted(set(closed(proxy))) == channels
+        assert len(closed(proxy)) == 120
+
+    def test_many_go_out_in_batches_and_those_that_were_not_taken_first(
+        self, proxy: RecordingProxy, close: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(relay, "CLOSE_BATCH", 2)
+        channels = [close(0) for _ in range(5)]
+        watcher = Relay(proxy, START)
+        deliver, taken = proxy.deliver, iter([True, False])
+        monkeypatch.setattr(proxy, "deliver", lambda items: next(taken, True) and deliver(items))
+        self.run(watcher, 0, 1)
+        assert closed(proxy) == channels[:2]
+        self.run(watcher, 1, 2)
+        assert closed(proxy)[2:] == channels[2:] + channels[:2]
+        assert [len(items) for items in proxy.delivered] == [2, 2, 2, 1]
+
+    def test_what_is_remembered_does_not_grow(self, proxy: RecordingProxy, close: Any) -> None:
+        watcher = Relay(proxy, START)
+        for seconds in range(0, 1300, 100):
+            close(seconds)
+            self.run(watcher, seconds, seconds + 1)
+        assert len(watcher._taken) == 6
 
 
 @pytest.mark.parametrize("error", [OperationalError("gone"), KeyError("a bug")])

@@ -91,6 +91,7 @@ class TestMake:
             "visibility": "open",
             "kind": "room",
             "archived": False,
+            "notices": True,
             "role": "owner",
         }
 

@@ -12,7 +12,9 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, InterfaceError, close_old_connections
 from django.utils import timezone
 
-from chat import eventlog
+from chat import actions, eventlog
+
+CLOSINGS_KEPT = timedelta(hours=1)  # the relay looks back ten minutes
 
 logger = logging.getLogger(__name__)
 
@@ -41,4 +43,6 @@ class Command(BaseCommand):
             time.sleep(options["every"])
 
     def _prune(self) -> int:
-        return eventlog.prune(timezone.now() - timedelta(hours=settings.RETENTION_HOURS))
+        now = timezone.now()
+        actions.forget_closings(now - CLOSINGS_KEPT)
+        return eventlog.prune(now - timedelta(hours=settings.RETENTION_HOURS))

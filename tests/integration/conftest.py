@@ -1,0 +1,22 @@
+"""What tests on real parts share: a console beside the service, and a private room with people in it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.console import Console
+from tests.den import Den
+from tests.service import Service
+
+
+@pytest.fixture(scope="module")
+def console(service: Service) -> Iterator[Console]:
+    """One process for all that people with power do here."""
+    with Console(service) as console:
+        yield console
+
+
+@pytest.fixture
+def den(service: Service, console: Console, room: str) -> Den:
+    """A private room of Alice's, with Bob and Cleo."""
+    return Den(service, console, room)

@@ -1,0 +1,146 @@
+"""A right is taken away while something is broken: the control port, the own publish, an answer on its way."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from tests.console import Console
+from tests.den import Den
+from tests.readers import TRANSPORTS
+from tests.service import ROOT, Service, free_port, wait_until
+
+pytestmark = pytest.mark.timeout(120)
+CUT_SECONDS = 20
+
+
+class Port:
+    """The way to Pushpin's control port, which can be cut: like the port, it takes nothing then."""
+
+    def __init__(self, listen: int, to: int) -> None:
+        command = [sys.executable, "-m", "tests.chaos.forwarder", "--seed", "1", "--chance", "0"]
+        command += ["--listen", str(listen), "--to", str(to)]
+        self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+
+    def cut(self, seconds: float) -> float:
+        """Cut it for so long; when it will be back, as time.monotonic()."""
+        assert self.process.stdin
+        self.process.stdin.write(f"cut {seconds}\n")
+        self.process.stdin.flush()
+        return time.monotonic() + seconds
+
+    def close(self) -> None:
+        assert self.process.stdin
+        self.process.stdin.close()
+        self.process.wait(5)
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Service]:
+    """A service that publishes by a port of ours, and whose answers can be held back."""
+    listen = free_port()
+    running = Service(GRIP_URL=f"tcp://127.0.0.1:{listen}", DJANGO_SETTINGS_MODULE="tests.integration.held")
+    port = Port(listen, running.zmq_port)
+    with running:
+        running.port_to_pushpin = port  # type: ignore[attr-defined]
+        yield running
+    port.close()
+
+
+def test_the_control_port_is_away_for_20_seconds_at_that_moment(den: Den, service: Service) -> None:
+    with ExitStack() as stack:
+        alices, bobs = (
+            [stack.enter_context(den.follow(who, transport)) for transport in TRANSPORTS] for who in ("alice", "bob")
+        )
+        den.say("1")
+        for reader in (*alices, *bobs):
+            reader.wait_for(["1"])
+        back = service.port_to_pushpin.cut(CUT_SECONDS)  # type: ignore[attr-defined]
+        time.sleep(0.3)
+        den.remove("bob")
+        den.say("2")
+        while time.monotonic() < back:
+            answer = service.get(f"/rooms/{den.room}/events/?lastEventId=earliest", den.bearer("bob"))
+            assert answer.status == 404  # meanwhile Django gives him nothing
+            time.sleep(1)
+        den.say("3")
+        for reader in bobs:  # a socket that asked `sync` meanwhile has lost the room already, and lives
+            wait_until(lambda reader=reader: reader.refusals, back + 5 - time.monotonic(), reader.transport)
+        for reader in alices:
+            reader.wait_for(["1", "2", "3"], back + 5 - time.monotonic())
+            assert reader.holes == 0
+        time.sleep(1.5)
+        assert [reader.messages() for reader in bobs] == [["1"]] * 3
+        assert all(set(reader.refusals) == {"ROOM_INVALID"} for reader in bobs)
+
+
+def test_a_revocation_that_nobody_published_is_the_relays(service: Service, room: str) -> None:
+    # As if the process had died between commit and publish.
+    with Console(service, GRIP_URL="tcp://127.0.0.1:1") as console, ExitStack() as stack:
+        den = Den(service, console, room)
+        readers = [stack.enter_context(den.follow("bob", transport)) for transport in TRANSPORTS]
+        den.say("1")
+        for reader in readers:
+            reader.wait_for(["1"])
+        den.remove("bob")
+        den.say("2")
+        for reader in readers:
+            wait_until(lambda reader=reader: reader.refusals, 3, reader.transport)
+        assert [reader.messages() for reader in readers] == [["1"]] * 3
+
+
+@contextmanager
+def answers_held_back(service: Service) -> Iterator[Callable[[], None]]:
+    """Answers of streams wait until the block ends; what is yielded waits until one was made."""
+    hold, made = service.folder / "hold", service.folder / "made"
+    made.unlink(missing_ok=True)
+    hold.touch()
+    try:
+        yield lambda: wait_until(made.exists, 5, "an answer")
+    finally:
+        hold.unlink()
+
+
+def test_a_hold_that_comes_after_its_right_was_taken_is_cut(den: Den, service: Service, transport: str) -> None:
+    den.say("1")
+    bob = den.follow("bob", transport)
+    bob.last_id = f"room-{den.room}:1"
+    with answers_held_back(service) as wait_made:
+        bob._thread.start()
+        wait_made()
+        den.remove("bob")
+        time.sleep(0.3)  # the close is past: nothing is held yet
+    den.say("2")
+    wait_until(lambda: bob.ends or bob.refusals, 2, "the end")  # a socket asks `sync` first, and loses the room
+    wait_until(lambda: bob.refusals, 2, "the refusal")
+    den.say("3")
+    time.sleep(0.5)
+    assert bob.messages() == []
+    bob.__exit__(None, None, None)
+
+
+def test_a_socket_that_opens_late_and_asks_nothing_is_closed(den: Den, service: Service) -> None:
+    def listen() -> tuple[list[str], int]:
+        address = f"ws://127.0.0.1:{service.port}/rooms/{den.room}/events/"
+        with connect(address, additional_headers=den.bearer("bob"), proxy=None) as socket:
+            frames = []
+            with suppress(ConnectionClosed):
+                while True:
+                    frames.append(json.loads(socket.recv())["type"])
+            return frames, socket.protocol.close_code or 0
+
+    with ThreadPoolExecutor(1) as pool:
+        with answers_held_back(service) as wait_made:
+            heard = pool.submit(listen)
+            wait_made()
+            den.remove("bob")
+            time.sleep(0.3)
+        den.say("1")
+        assert heard.result(2.5) == (["stream-open"], 4403)
