@@ -1,20 +1,23 @@
 """People: accounts, guests, tokens, the first administrator."""
 
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.contrib.auth.password_validation import validate_password
 from django.core import signing
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Q
+from django.utils import timezone
 
 from chat.actions.log import audit, revoke
 from chat.actions.rooms import DEFAULT_ROOM
 from chat.models import ApiToken, Room, User, digest_of
-from chat.names import clean_person_name, person_key
+from chat.names import clean_person_name, person_keys
 
 NAME_TAKEN = "This name reads like the one of somebody who is here already."
+PASSWORD_MAX = 1000  # characters: hashing is dear on purpose, and a longer one is no better
+SEEN_EVERY = timedelta(hours=1)
 _SETUP_SALT = "corkboard.setup"
 
 
@@ -37,12 +40,12 @@ def make_first_administrator(username: str, password: str) -> User:
     user = User(username=username, is_staff=True, is_superuser=True)
     user.set_password(password)
     user.full_clean()
+    _check_username(username)
     with transaction.atomic():
         Room.objects.select_for_update().filter(name_key=DEFAULT_ROOM).first()  # one at a time
         if _has_administrator():
             raise ValidationError("There is an administrator already.")
-        if User.objects.filter(name_key=person_key(user.shown_name)).exists():
-            raise ValidationError("This name reads like the one of somebody who is here already.")
+        _check_free(user, "username")
         user.save()
     return user
 
@@ -55,19 +58,21 @@ def make_token(user: User) -> str:
 
 
 def sign_up(username: str, password: str, display_name: str = "") -> User:
-    """Make an account. Raises ValidationError with words for the form."""
-    user = User(username=username, display_name=_shown(display_name or username))
-    validate_password(password, user)
-    user.set_password(password)
-    _save_new(user)
+    """Make an account. Raises ValidationError with words for each field: username, display_name, password."""
+    user = User(username=User.normalize_username(username), last_seen_at=timezone.now())
+    if display_name.strip():
+        user.display_name = _shown(display_name)
+    _set_password(user, password)
+    _save_new(user, "display_name" if user.display_name else "username")
     return user
 
 
 def make_guest(name: str) -> User:
     """Make a guest of this nickname: no password; the session is all they have. Raises ValidationError."""
-    user = User(username=f"guest-{secrets.token_hex(8)}", display_name=_shown(name), is_guest=True)
+    user = User(username=f"guest-{secrets.token_hex(8)}", is_guest=True, last_seen_at=timezone.now())
+    user.display_name = _shown(name)
     user.set_unusable_password()
-    _save_new(user)
+    _save_new(user, "display_name")
     return user
 
 
@@ -75,20 +80,34 @@ def become_account(user: User, username: str, password: str) -> User:
     """Make an account of a guest, who keeps the name and what they wrote. Raises ValidationError."""
     if not user.is_guest:
         raise ValidationError("You have an account already.")
-    user.username, user.is_guest = username, False
-    validate_password(password, user)
-    user.set_password(password)
-    user.full_clean(exclude=["password"])
-    user.save()
+    user.username, user.is_guest = User.normalize_username(username), False
+    _set_password(user, password)
+    _save_new(user, "username")
     return user
 
 
 def change_name(user: User, display_name: str) -> User:
     """Change the name that others see. What was written keeps the name it was written under. Raises ValidationError."""
     user.display_name = _shown(display_name)
-    _check_free(user)
-    user.save(update_fields=["display_name", "name_key"])
+    _check_free(user, "display_name")
+    _save(user, "display_name")
     return user
+
+
+def change_password(user: User, password: str) -> None:
+    """Give an account another password, which ends its sessions, and with them what they stream. Raises
+    ValidationError."""
+    _set_password(user, password)
+    with transaction.atomic():
+        revoke(_rooms_by_right(user))
+        user.save(update_fields=["password"])
+
+
+def seen(user: User) -> None:
+    """Note that a person was here, at most once an hour: guests who are not seen for GUEST_DAYS are removed."""
+    now = timezone.now()
+    if user.last_seen_at is None or now - user.last_seen_at > SEEN_EVERY:
+        User.objects.filter(pk=user.pk).update(last_seen_at=now)
 
 
 def sign_out(user: User) -> None:
@@ -98,8 +117,12 @@ def sign_out(user: User) -> None:
 
 
 def close_account(actor: User, user: User) -> None:
-    """Close an account: no sign-in, no token, nothing more received. What they wrote stays under their name."""
+    """Close an account: no sign-in, no token, nothing more received. What they wrote stays under their name, which
+    nobody else gets. Raises ValidationError for the last administrator."""
     with transaction.atomic():
+        others = User.objects.select_for_update().filter(is_superuser=True, is_active=True).exclude(pk=user.pk)
+        if user.is_superuser and not others.exists():
+            raise ValidationError("The only administrator can't go: make another one first.")
         revoke(_rooms_by_right(user))
         User.objects.filter(pk=user.pk).update(is_active=False)
         user.tokens.all().delete()
@@ -116,9 +139,21 @@ def set_staff(actor: User, user: User, is_staff: bool) -> None:
 
 
 def prune_guests(before: datetime) -> int:
-    """Remove guests who were not seen since `before`. What they wrote stays under their name. How many."""
-    idle = User.objects.filter(is_guest=True).filter(Q(last_seen_at__lt=before) | Q(last_seen_at=None))
-    return idle.filter(date_joined__lt=before).delete()[1].get("chat.User", 0)
+    """Remove guests who were not seen since `before`, and free their names. How many.
+
+    What they wrote stays under the name, now as of somebody without an account. Each has a transaction of their own.
+    """
+    removed = 0
+    idle = User.objects.filter(Q(last_seen_at__lt=before) | Q(last_seen_at=None, date_joined__lt=before), is_guest=True)
+    for pk in list(idle.values_list("pk", flat=True)):
+        with transaction.atomic():
+            guest = idle.select_for_update().filter(pk=pk).first()
+            if guest is None:  # back, or an account, meanwhile
+                continue
+            revoke(_rooms_by_right(guest))
+            guest.delete()
+            removed += 1
+    return removed
 
 
 def _rooms_by_right(user: User) -> list[int]:
@@ -134,22 +169,51 @@ def _shown(name: str) -> str:
     try:
         return clean_person_name(name)
     except ValueError as error:
-        raise ValidationError(str(error)) from None
+        raise ValidationError({"display_name": str(error)}) from None
 
 
-def _save_new(user: User) -> None:
+def _set_password(user: User, password: str) -> None:
+    if len(password) > PASSWORD_MAX:
+        raise ValidationError({"password": f"A password can have at most {PASSWORD_MAX} characters."})
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise ValidationError({"password": error.messages}) from None
+    user.set_password(password)
+
+
+def _save_new(user: User, field: str) -> None:
+    """Save somebody new. `field` is the one whose name others see, to which a refusal belongs."""
     user.full_clean(exclude=["password"])
-    _check_free(user)
+    _check_username(user.username)
+    _check_free(user, field)
+    _save(user, field)
+
+
+def _check_username(username: str) -> None:
+    """Django takes longer ones, and letters that don't show."""
+    try:
+        clean_person_name(username)
+    except ValueError as error:
+        raise ValidationError({"username": str(error)}) from None
+
+
+def _save(user: User, field: str) -> None:
     try:
         with transaction.atomic():
             user.save()
     except IntegrityError:  # somebody was faster
-        raise ValidationError(NAME_TAKEN) from None
+        raise ValidationError({field: NAME_TAKEN}) from None
 
 
-def _check_free(user: User) -> None:
-    if User.objects.filter(name_key=person_key(user.shown_name)).exclude(pk=user.pk).exists():
-        raise ValidationError(NAME_TAKEN)
+def _check_free(user: User, field: str) -> None:
+    """Neither the shown name nor the user name may read like one of somebody else."""
+    names = {field: user.shown_name} if user.is_guest else {"username": user.username, field: user.shown_name}
+    for place, name in names.items():
+        keys = person_keys(name)
+        taken = User.objects.filter(Q(name_key__in=keys) | Q(username_key__in=keys)).exclude(pk=user.pk)
+        if taken.exists():
+            raise ValidationError({place: NAME_TAKEN})
 
 
 def _has_administrator() -> bool:

@@ -28,7 +28,8 @@ LAYERS: list[set[str]] = [
     {"chat.channels"},
     {"chat.models", "chat.middleware"},
     {"server.settings"},
-    {"chat.names", "chat.problems", "chat.apps", "server.env", "server.staticfiles", "server.gunicorn.conf"},
+    {"chat.names"},
+    {"chat.skeleton", "chat.problems", "chat.apps", "server.env", "server.staticfiles", "server.gunicorn.conf"},
 ]
 # Modules of one layer that may import each other, top down: the router imports the schemas.
 WITHIN = {("chat.api.messages", "chat.api.schemas")}
