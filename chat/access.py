@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from chat.models import ClaimedEvent, Invite, Membership, Restriction, Room, User, digest_of
-from chat.names import HIDDEN_ROOM_PREFIX, ROOM_NAME_RULE, is_room_name, room_key
+from chat.names import HIDDEN_ROOM_PREFIX, ROOM_NAME_RULE, is_room_name, person_keys, room_key
 from chat.problems import Problem, room_invalid
 
 Person = User | AnonymousUser
@@ -114,6 +114,12 @@ def is_banned(person: Person, room_id: int) -> bool:
     return bans.filter(Q(until=None) | Q(until__gt=timezone.now())).exists()
 
 
+def is_name_taken(name: str) -> bool:
+    """Whether an account or a guest has this name, or one that looks like it. One query."""
+    keys = person_keys(name)
+    return User.objects.filter(Q(name_key__in=keys) | Q(username_key__in=keys)).exists()
+
+
 def find_invite(person: Person, secret: str) -> Invite:
     """The invite whose link has `secret`. One that is over, withdrawn, or to a room that bans `person` answers like
     one that never was. Raises Problem INVITE_INVALID."""
@@ -152,6 +158,15 @@ def reader_of(request: HttpRequest) -> Person:
     if (bearer := _bearer(request)) is not None:
         return bearer
     return AnonymousUser() if _is_foreign(request) else _session(request)
+
+
+def viewer_of(request: HttpRequest) -> Person:
+    """Who looks at this page. A link on another site that leads here opens our page in a tab of its own, which the
+    other site can't read: there the session counts, as long as nothing is changed. Raises Problem for a bad token."""
+    is_navigation = request.method in ("GET", "HEAD") and request.headers.get("Sec-Fetch-Dest") == "document"
+    if is_navigation and "Origin" not in request.headers and "Authorization" not in request.headers:
+        return _session(request)
+    return reader_of(request)
 
 
 def check_origin(request: HttpRequest) -> None:

@@ -5,6 +5,7 @@ rooms       make, change, archive, delete; after a restore
 members     join, leave, invites, roles
 moderation  mute, ban, remove; what is written into the audit
 people      accounts, guests, tokens, the first administrator
+attempts    what may not be tried without end
 log         the event of a change; taking rights away
 """
 

@@ -103,11 +103,13 @@ def change_password(user: User, password: str) -> None:
         user.save(update_fields=["password"])
 
 
-def seen(user: User) -> None:
-    """Note that a person was here, at most once an hour: guests who are not seen for GUEST_DAYS are removed."""
+def seen(user: User) -> bool:
+    """Note that a person was here, at most once an hour, and say whether it was noted: guests who are not seen for
+    GUEST_DAYS are removed."""
     now = timezone.now()
-    if user.last_seen_at is None or now - user.last_seen_at > SEEN_EVERY:
-        User.objects.filter(pk=user.pk).update(last_seen_at=now)
+    if user.last_seen_at is not None and now - user.last_seen_at < SEEN_EVERY:
+        return False
+    return bool(User.objects.filter(pk=user.pk).update(last_seen_at=now))
 
 
 def sign_out(user: User) -> None:

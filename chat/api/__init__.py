@@ -10,8 +10,7 @@ from ninja.openapi.schema import OpenAPISchema
 
 from chat.api.messages import router as messages
 from chat.api.parser import BodyParser, too_large
-from chat.problems import Problem, problem_response
-from chat.views import error_page
+from chat.problems import Problem, error_page, problem_response
 
 
 class CorkboardAPI(NinjaAPI):
