@@ -131,12 +131,12 @@ def find_invite(person: Person, secret: str) -> Invite:
 
 
 def address_of(request: HttpRequest) -> str:
-    """Where the request comes from: Pushpin writes the header anew, so its last part is not the client's to choose.
-
-    Past the proxy it is the peer's own address.
+    """Where the request comes from: Pushpin writes the header anew, so its last part is not the client's to choose,
+    and with TRUSTED_PROXIES in front of it as many parts before that. Past Pushpin it is the peer's own address.
     """
     if request.grip.signed:  # type: ignore[attr-defined]
-        return request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()[:45]
+        parts = request.headers.get("X-Forwarded-For", "").split(",")
+        return parts[max(0, len(parts) - 1 - settings.TRUSTED_PROXIES)].strip()[:45]
     return str(request.META.get("REMOTE_ADDR", ""))
 
 

@@ -30,7 +30,7 @@ _DEVICE_SALT = "corkboard.device"
 class SignIn(ModelBackend):
     """Django's own check of a password, with limits on how often it may be wrong."""
 
-    def authenticate(  # type: ignore[override]
+    def authenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any
     ) -> User | None:
         """The account, None when name or password is wrong. Raises Problem TOO_MANY_ATTEMPTS, which passes through

@@ -30,6 +30,8 @@ SECURE_REFERRER_POLICY = "same-origin"
 # Pushpin drops the header when a client sends it and sets it itself for TLS; a TLS proxy in front of Pushpin
 # is covered by PUBLIC_URL, not by trusting headers.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# Proxies before Pushpin, for TLS: so many addresses before the last one in X-Forwarded-For are theirs to say.
+TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", 0, at_least=0, at_most=10)
 
 INSTALLED_APPS = [
     "django.contrib.admin",

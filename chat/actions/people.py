@@ -210,8 +210,10 @@ def _save(user: User, field: str) -> None:
 
 def _check_free(user: User, field: str) -> None:
     """Neither the shown name nor the user name may read like one of somebody else."""
-    names = {field: user.shown_name} if user.is_guest else {"username": user.username, field: user.shown_name}
-    for place, name in names.items():
+    names = [(field, user.shown_name)]
+    if not user.is_guest:
+        names.append(("username", user.username))
+    for place, name in names:
         keys = person_keys(name)
         taken = User.objects.filter(Q(name_key__in=keys) | Q(username_key__in=keys)).exclude(pk=user.pk)
         if taken.exists():
