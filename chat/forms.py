@@ -27,7 +27,7 @@ class PersonForm(forms.Form):
     def set_focus(self) -> None:
         """Put the cursor into the first field that is wrong, or else into the first."""
         names = [name for name in self.fields if self.is_bound and name in self.errors] or list(self.fields)
-        if names:
+        if names and not (any(self.initial.values()) and not self.errors):  # what is filled in needs no keyboard yet
             self.fields[names[0]].widget.attrs["autofocus"] = True
 
 
@@ -84,7 +84,7 @@ class AccountForm(PersonForm):
 class PasswordForm(PersonForm):
     """Another password."""
 
-    old = _password("Password of now", new=False)
+    old = _password("Current password", new=False)
     password = _password("New password", new=True, help_text=HINT)
 
 

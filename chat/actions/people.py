@@ -1,6 +1,8 @@
 """People: accounts, guests, tokens, the first administrator."""
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from django.contrib.auth.password_validation import validate_password
@@ -60,10 +62,10 @@ def make_token(user: User) -> str:
 def sign_up(username: str, password: str, display_name: str = "") -> User:
     """Make an account. Raises ValidationError with words for each field: username, display_name, password."""
     user = User(username=User.normalize_username(username), last_seen_at=timezone.now())
-    if display_name.strip():
-        user.display_name = _shown(display_name)
-    _set_password(user, password)
-    _save_new(user, "display_name" if user.display_name else "username")
+    wrong: dict[str, list[str]] = {}
+    with _gathered(wrong):
+        user.display_name = _shown(display_name) if display_name.strip() else ""
+    _save_new(user, "display_name" if user.display_name else "username", password, wrong)
     return user
 
 
@@ -72,7 +74,7 @@ def make_guest(name: str) -> User:
     user = User(username=f"guest-{secrets.token_hex(8)}", is_guest=True, last_seen_at=timezone.now())
     user.display_name = _shown(name)
     user.set_unusable_password()
-    _save_new(user, "display_name")
+    _save_new(user, "display_name", None, {})
     return user
 
 
@@ -81,8 +83,7 @@ def become_account(user: User, username: str, password: str) -> User:
     if not user.is_guest:
         raise ValidationError("You have an account already.")
     user.username, user.is_guest = User.normalize_username(username), False
-    _set_password(user, password)
-    _save_new(user, "username")
+    _save_new(user, "username", password, {})
     return user
 
 
@@ -184,12 +185,31 @@ def _set_password(user: User, password: str) -> None:
     user.set_password(password)
 
 
-def _save_new(user: User, field: str) -> None:
-    """Save somebody new. `field` is the one whose name others see, to which a refusal belongs."""
-    user.full_clean(exclude=["password"])
-    _check_username(user.username)
-    _check_free(user, field)
+def _save_new(user: User, field: str, password: str | None, wrong: dict[str, list[str]]) -> None:
+    """Save somebody new. `field` is the one whose name others see. All that is wrong is said at once: the first thing
+    of each field. `wrong` is what was found already."""
+    with _gathered(wrong):
+        user.full_clean(exclude=["password"])
+    with _gathered(wrong):
+        _check_username(user.username)
+    with _gathered(wrong):
+        _check_free(user, field)
+    if password is not None:
+        with _gathered(wrong):
+            _set_password(user, password)
+    if wrong:
+        raise ValidationError(wrong)
     _save(user, field)
+
+
+@contextmanager
+def _gathered(wrong: dict[str, list[str]]) -> Iterator[None]:
+    """Put what is refused into `wrong`, by field."""
+    try:
+        yield
+    except ValidationError as error:
+        for field, messages in error.message_dict.items():
+            wrong.setdefault(field, messages)
 
 
 def _check_username(username: str) -> None:

@@ -100,6 +100,11 @@ class TestSignUp:
         assert User.objects.count() == count
         assert PASSWORD not in page
 
+    def test_all_that_is_wrong_is_said_at_once(self, browser: Client) -> None:
+        fields = {"username": "a b", "display_name": "\u202ex", "password": "short"}
+        response = browser.post("/accounts/sign-up/", fields)
+        assert sorted(response.context["form"].errors) == ["display_name", "password", "username"]
+
     def test_an_empty_form_is_refused_in_every_field_it_needs(self, browser: Client) -> None:
         response = browser.post("/accounts/sign-up/")
         assert list(response.context["form"].errors) == ["username", "password"]
