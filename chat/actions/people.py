@@ -223,7 +223,7 @@ def _check_username(username: str) -> None:
 def _save(user: User, field: str) -> None:
     try:
         with transaction.atomic():
-            user.save()
+            user.save(force_update=user.pk is not None)  # a guest who was removed meanwhile doesn't come back
     except IntegrityError:  # somebody was faster
         raise ValidationError({field: NAME_TAKEN}) from None
 
