@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.hashers import MD5PasswordHasher
 from django.core.management import call_command
+from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 
@@ -603,6 +604,27 @@ class TestInTheChat:
             response = curl.get("/den", {"user": name})
             assert (response.status_code, response.templates[0].name) == (422, "join.html")
             assert "belongs to somebody" in response.text
+
+    def test_a_room_for_staff_offers_to_sign_in_and_any_error_page_the_way_out(
+        self, alice: User, curl: Client, make_room: Any
+    ) -> None:
+        make_room("staff", visibility="staff")
+        refused = curl.get("/staff", headers=HTML)
+        assert (refused.status_code, "/accounts/sign-in/?next=/staff" in refused.text) == (401, True)
+        refused = sign_in(alice).get("/staff", headers=HTML)
+        assert (refused.status_code, 'action="/accounts/sign-out/"' in refused.text) == (403, True)
+        assert "/accounts/sign-in/" not in refused.text
+
+    def test_an_error_page_without_a_database_is_a_503(self, alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+        client = sign_in(alice)
+        client.raise_request_exception = False
+
+        def fail(*args: Any) -> None:
+            raise OperationalError("gone")
+
+        monkeypatch.setattr(connection, "cursor", fail)
+        for url in ("/no/such/page", "/accounts/sign-in/", "/accounts/profile/"):
+            assert client.get(url, headers=HTML).status_code == 503
 
     def test_every_page_is_cheap(self, alice: User, curl: Client, django_assert_num_queries: Any) -> None:
         client = sign_in(alice)
