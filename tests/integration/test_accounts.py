@@ -82,3 +82,17 @@ def test_who_knows_the_password_gets_in_and_is_not_locked_out_by_others(service:
     del owner.cookies["sessionid"]
     assert owner.sign_in("/accounts/sign-in/", account, PASSWORD).status == 303
     assert "sessionid" in owner.cookies
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "address"),
+    [("0", "192.0.2.7", "127.0.0.1"), ("1", "10.9.9.9, 192.0.2.7", "192.0.2.7"), ("1", "", "127.0.0.1")],
+)
+def test_an_address_is_what_trusted_proxies_say_and_never_what_a_client_says(
+    proxies: str, forwarded: str, address: str
+) -> None:
+    with Service(TRUSTED_PROXIES=proxies) as running:
+        headers = {"X-Forwarded-For": forwarded} if forwarded else {}
+        body = urlencode({"from": "ann", "text": "hi"}).encode()
+        assert running.request("POST", "/rooms/default/messages/", body, headers).status == 201
+        assert running.shell("from chat.models import Message; print(Message.objects.get().address)").strip() == address
