@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.hashers import MD5PasswordHasher
 from django.core.management import call_command
-from django.db import OperationalError, connection
+from django.db import DatabaseError, OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 
@@ -109,6 +109,23 @@ class TestSignUp:
     def test_an_empty_form_is_refused_in_every_field_it_needs(self, browser: Client) -> None:
         response = browser.post("/accounts/sign-up/")
         assert list(response.context["form"].errors) == ["username", "password"]
+
+    def test_who_is_slower_with_the_same_name_is_refused(
+        self, browser: Client, people: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("chat.actions.people._check_free", lambda *args: None)  # both have looked already
+        response = browser.post("/accounts/sign-up/", self.GOOD | {"display_name": "A1ice"})
+        assert (response.status_code, list(response.context["form"].errors)) == (422, ["display_name"])
+        response = browser.post("/accounts/guest/", {"display_name": "Вob"})
+        assert (response.status_code, list(response.context["form"].errors)) == (422, ["display_name"])
+        assert User.objects.count() == len(people)
+
+    def test_who_was_removed_meanwhile_does_not_come_back(self, gina: tuple[Client, User]) -> None:
+        _, guest = gina
+        User.objects.filter(pk=guest.pk).delete()
+        with pytest.raises(DatabaseError):  # a 503
+            actions.change_name(guest, "Gina Two")
+        assert not User.objects.exists()
 
     def test_it_can_be_switched_off(self, browser: Client, settings: Any) -> None:
         settings.SIGN_UP = False
