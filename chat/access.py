@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from chat.models import ClaimedEvent, Invite, Membership, Message, Restriction, Room, RoomQuerySet, User, digest_of
-from chat.names import HIDDEN_ROOM_PREFIX, ROOM_NAME_RULE, is_room_name, room_key
+from chat.names import HIDDEN_ROOM_PREFIX, ROOM_NAME_RULE, is_room_name, person_keys, room_key
 from chat.problems import Problem, room_invalid
 
 Person = User | AnonymousUser
@@ -241,6 +241,12 @@ def readers_among(room: Room, user_ids: Collection[int]) -> set[int]:
     return set(readers.values_list("pk", flat=True))
 
 
+def is_name_taken(name: str) -> bool:
+    """Whether an account or a guest has this name, or one that looks like it. One query."""
+    keys = person_keys(name)
+    return User.objects.filter(Q(name_key__in=keys) | Q(username_key__in=keys)).exists()
+
+
 def find_invite(person: Person, secret: str) -> Invite:
     """The invite whose link has `secret`, with its room. Raises Problem INVITE_INVALID.
 
@@ -256,12 +262,12 @@ def find_invite(person: Person, secret: str) -> Invite:
 
 
 def address_of(request: HttpRequest) -> str:
-    """Where the request comes from: Pushpin writes the header anew, so its last part is not the client's to choose.
-
-    Past the proxy it is the peer's own address.
+    """Where the request comes from: Pushpin writes the header anew, so its last part is not the client's to choose,
+    and with TRUSTED_PROXIES in front of it as many parts before that. Past Pushpin it is the peer's own address.
     """
     if request.grip.signed:  # type: ignore[attr-defined]
-        return request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()[:45]
+        parts = request.headers.get("X-Forwarded-For", "").split(",")
+        return parts[max(0, len(parts) - 1 - settings.TRUSTED_PROXIES)].strip()[:45]
     return str(request.META.get("REMOTE_ADDR", ""))
 
 
@@ -283,6 +289,15 @@ def reader_of(request: HttpRequest) -> Person:
     if (bearer := _bearer(request)) is not None:
         return bearer
     return AnonymousUser() if _is_foreign(request) else _session(request)
+
+
+def viewer_of(request: HttpRequest) -> Person:
+    """Who looks at this page. A link on another site that leads here opens our page in a tab of its own, which the
+    other site can't read: there the session counts, as long as nothing is changed. Raises Problem for a bad token."""
+    is_navigation = request.method in ("GET", "HEAD") and request.headers.get("Sec-Fetch-Dest") == "document"
+    if is_navigation and "Origin" not in request.headers and "Authorization" not in request.headers:
+        return _session(request)
+    return reader_of(request)
 
 
 def check_origin(request: HttpRequest) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.admin.forms import AdminPasswordChangeForm
 from django.contrib.auth.views import PasswordChangeView
@@ -11,10 +12,22 @@ from django.urls import reverse
 from chat import actions
 from chat.actions import operators
 from chat.models import User
+from chat.problems import Problem
+from chat.signin import is_own_password
 
 
 class OwnPasswordForm(AdminPasswordChangeForm):
     """The form to change one's own password."""
+
+    def clean_old_password(self) -> str:
+        """Tries are limited, as on the pages of the chat."""
+        try:
+            is_own = is_own_password(self.user, self.cleaned_data["old_password"])
+        except Problem as problem:
+            raise forms.ValidationError(problem.detail) from None
+        if not is_own:
+            raise forms.ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
+        return str(self.cleaned_data["old_password"])
 
     def save(self, commit: bool = True) -> Any:
         """Change it as any other change of a password: streams end."""
@@ -32,9 +45,11 @@ class ChatAdminSite(admin.AdminSite):
 
     def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Sign out: what is read by right ends, as on the pages of the chat."""
-        if request.method == "POST" and isinstance(request.user, User):
-            actions.sign_out(request.user)
-        return super().logout(request, extra_context)
+        user = request.user
+        answer = super().logout(request, extra_context)  # the session first: nobody may come in again by it
+        if request.method == "POST" and isinstance(user, User):
+            actions.sign_out(user)
+        return answer
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Change one's own password."""

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 
-from chat.problems import Problem, problem_response
+from chat.problems import Problem, error_page, problem_response
 
 logger = logging.getLogger(__name__)
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -70,7 +70,10 @@ class Refusals:
         return problem_response(Problem("CONTENT_TYPE_UNSUPPORTED", "There is no socket here."))
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """A database that is away is a 503 with Retry-After, not an error of ours."""
+        """A refusal from deep inside, as by the limits of signing in; and a database that is away, which is a 503 with
+        Retry-After and not an error of ours."""
+        if isinstance(exception, Problem):
+            return error_page(request, exception)
         if not isinstance(exception, DatabaseError | InterfaceError):
             return None
         logger.warning("database error on %s: %s", request.path, type(exception).__name__)

@@ -15,7 +15,7 @@ from django.db.models.functions import Lower
 from django.db.models.query import RawQuerySet
 from django.utils import timezone
 
-from chat.names import PERSON_KEY_MAX, PERSON_NAME_MAX, person_key, room_key
+from chat.names import PERSON_KEY_MAX, PERSON_NAME_MAX, is_key_of, person_key, room_key
 
 
 class User(AbstractUser):
@@ -24,6 +24,8 @@ class User(AbstractUser):
     display_name = models.CharField(max_length=PERSON_NAME_MAX, blank=True)
     # The skeleton of the shown name (names.person_key): nobody speaks under a look-alike of it.
     name_key = models.CharField(max_length=PERSON_KEY_MAX, unique=True, editable=False)
+    # The same of the user name, under which others address an account.
+    username_key = models.CharField(max_length=PERSON_KEY_MAX, db_index=True, default="", editable=False)
     is_guest = models.BooleanField(default=False)
     is_bot = models.BooleanField(default=False)
     last_seen_at = models.DateTimeField(null=True, blank=True)
@@ -31,8 +33,10 @@ class User(AbstractUser):
     objects: ClassVar[UserManager[Self]] = UserManager()
 
     def save(self, *args: object, **kwargs: object) -> None:
-        """Keep the skeleton true to the shown name."""
-        self.name_key = person_key(self.shown_name)
+        """Keep the skeletons true to the names."""
+        if not is_key_of(self.name_key, self.shown_name):
+            self.name_key = person_key(self.shown_name)
+        self.username_key = person_key(self.username)
         super().save(*args, **kwargs)  # type: ignore[arg-type]
 
     @property
@@ -89,11 +93,11 @@ WHERE name_key = %s AND deleted_at IS NULL
 _RETURNING = """
 RETURNING id, name, visibility, rights, counter, pruned_through, archived_at, created,
     (SELECT role FROM chat_membership WHERE room_id = chat_room.id AND user_id = %s),
-    EXISTS (SELECT 1 FROM chat_user WHERE name_key = %s),
+    EXISTS (SELECT 1 FROM chat_user WHERE name_key IN (%s, %s, %s) OR username_key IN (%s, %s, %s)),
     (SELECT MIN(kind) FROM chat_restriction WHERE room_id = chat_room.id
         AND (user_id = %s OR (address = %s AND address <> '')) AND (until IS NULL OR until > %s))
 """
-
+_NO_NAMES = ("",) * 6
 
 # Every reader who comes back asks this. Written out, since the ORM takes five times as long to say the same.
 _STANDING = """
@@ -128,20 +132,20 @@ class RoomQuerySet(models.QuerySet["Room"]):
         gives the id back: ids have no hole.
         """
         stamp = connection.ops.adapt_datetimefield_value(now)
-        return self._claim(_CLAIM, [stamp, key], stamp, (user_id, "", user_id, "", stamp))
+        return self._claim(_CLAIM, [stamp, key], stamp, (user_id, *_NO_NAMES, user_id, "", stamp))
 
     def claim_or_make(
-        self, name: str, now: datetime, *, user_id: int | None, name_key: str, address: str = ""
+        self, name: str, now: datetime, *, user_id: int | None, name_keys: tuple[str, str, str], address: str = ""
     ) -> ClaimedEvent | None:
         """As claim_event, and makes an open room when there is none (`is_new_room`). None for a deleted room.
 
         One statement instead of six (select for update, update, insert, membership, name): it also says which role
-        `user_id` has in the room, whether the name `name_key` is a person's, and whether `user_id` or, for who has no
-        account, `address` is banned or muted.
+        `user_id` has in the room, whether a name with `name_keys` is a person's, and whether `user_id` or, for who has
+        no account, `address` is banned or muted.
         """
         stamp = connection.ops.adapt_datetimefield_value(now)
         values = [name, room_key(name), name, user_id, stamp, stamp]
-        return self._claim(_MAKE, values, stamp, (user_id, name_key, user_id, address, stamp))
+        return self._claim(_MAKE, values, stamp, (user_id, *name_keys, *name_keys, user_id, address, stamp))
 
     @staticmethod
     def _claim(statement: str, values: list[Any], stamp: Any, about: tuple[Any, ...]) -> ClaimedEvent | None:
@@ -214,6 +218,17 @@ class Room(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+class Attempt(models.Model):
+    """How often somebody tried what can't be tried without end, and until when that counts. Who and what: a digest."""
+
+    key = models.CharField(max_length=64, unique=True)
+    count = models.PositiveIntegerField()
+    until = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.count} attempts until {self.until:%H:%M}"
 
 
 class Restore(models.Model):

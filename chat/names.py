@@ -2,6 +2,9 @@
 
 import re
 import unicodedata
+from functools import lru_cache
+
+from chat.skeleton import skeleton
 
 ROOM_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.~-]{0,63}\Z")
 ROOM_NAME_RULE = "1 to 64 letters, digits, or _ . ~ - (the first one a letter or digit)"
@@ -50,11 +53,29 @@ def clean_person_name(name: str) -> str:
     return name
 
 
+@lru_cache(maxsize=4096)
 def person_key(name: str) -> str:
-    """The skeleton of a person's name: names with the same skeleton count as the same name.
+    """The skeleton of a person's name: names with the same skeleton count as the same name (see chat.skeleton).
 
-    Cut at PERSON_KEY_MAX: NFKC makes up to 18 characters of one, and the database keeps no more than that.
+    Cut at PERSON_KEY_MAX: one character can become eighteen, and the database keeps no more than that.
     """
-    folded = unicodedata.normalize("NFKC", name).casefold()
-    shown = (char for char in folded if not char.isspace() and unicodedata.category(char) not in ("Cf", "Mn"))
-    return "".join(shown)[:PERSON_KEY_MAX]
+    return skeleton(name)[:PERSON_KEY_MAX]
+
+
+def person_keys(name: str) -> tuple[str, str, str]:
+    """The skeletons of a name in all its cases: one that has any of them is taken by who has another.
+
+    They differ in few names: a capital Greek Ν looks like N, a small ν like v, so Νίκος and νίκος look like two.
+    """
+    return person_key(name), person_key(name.lower()), person_key(name.upper())
+
+
+def is_key_of(key: str, name: str) -> bool:
+    """Whether a stored `key` is the one of `name`, perhaps made unique by distinct_key."""
+    plain = person_key(name)
+    return key == plain or (" " in key and key == distinct_key(plain, int(key.rpartition(" ")[2])))
+
+
+def distinct_key(key: str, user_id: int) -> str:
+    """`key` for somebody whose name reads like another's since before that was noticed. No skeleton has a space."""
+    return f"{key[: PERSON_KEY_MAX - 20]} {user_id}"

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
 
 STATUS = {
     "TOKEN_INVALID": 400,
@@ -31,6 +32,7 @@ STATUS = {
     "TEXT_INVALID": 422,
     "IDEMPOTENCY_KEY_INVALID": 422,
     "IDEMPOTENCY_KEY_REUSED": 422,
+    "TOO_MANY_ATTEMPTS": 429,
     "PROXY_REQUIRED": 501,
     "SERVICE_UNAVAILABLE": 503,
 }
@@ -80,3 +82,13 @@ def prefers_html(request: HttpRequest) -> bool:
     """Whether the client is a browser that navigates: it names text/html, and no JSON before it."""
     accept = request.headers.get("Accept", "")
     return "text/html" in accept and not accept.startswith("application/json")
+
+
+def error_page(request: HttpRequest, problem: Problem) -> HttpResponse:
+    """A refusal as a page for browsers, as a problem document for programs."""
+    if not prefers_html(request):
+        return problem_response(problem)
+    response = render(request, "error.html", {"problem": problem.as_dict()}, status=problem.status)
+    for name, value in problem.headers.items():
+        response[name] = value
+    return response

@@ -2,7 +2,6 @@
 
 import secrets
 from datetime import datetime
-from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import login
@@ -16,9 +15,11 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods, require_safe
 
 from chat import access, actions, history, publish
+from chat.models import User
 from chat.names import PERSON_NAME_MAX, clean_person_name
-from chat.problems import Problem, prefers_html, problem_response
+from chat.problems import Problem, error_page, problem_response
 
+NAME_TAKEN = "This name belongs to somebody here. If it is yours, sign in; otherwise choose another one."
 TRANSPORTS = ("sse", "long-poll", "websocket")  # of `?transport=`; without it the page finds one that works
 
 
@@ -32,12 +33,21 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def room(request: HttpRequest, name: str) -> HttpResponse:
-    """GET /<room>: without `?user=` the join page, with it the chat."""
+    """GET /<room>: who is signed in goes into the chat; others with `?user=`, and without it to the join page."""
+    try:
+        person = access.viewer_of(request)
+    except Problem as problem:
+        return error_page(request, problem)
+    if isinstance(person, User):
+        return chat_page(request, name, person.shown_name)
     if user := request.GET.get("user", ""):
         try:
-            return chat_page(request, name, clean_person_name(user))
+            user = clean_person_name(user)
         except ValueError as error:
             return _join_page(request, name, error=str(error))
+        if access.is_name_taken(user):  # said now, not after the first message was written
+            return _join_page(request, name, error=NAME_TAKEN)
+        return chat_page(request, name, user)
     return _join_page(request, name)
 
 
@@ -48,9 +58,12 @@ def chat_page(
     try:
         before = _number(request.GET.get("before", ""))
         transport = _transport(request)
-        page = history.read(access.reader_of(request), name, before=before)
+        person = access.viewer_of(request)
+        page = history.read(person, name, before=before)
     except Problem as problem:
         return error_page(request, problem)
+    if isinstance(person, User):
+        user_name = person.shown_name
     messages = [message | {"when": datetime.fromisoformat(message["date"])} for message in reversed(page.messages)]
     context = {
         "room": page.room,
@@ -63,6 +76,7 @@ def chat_page(
         "error": error.detail if error else "",
         "draft": draft,
         "older_url": _older_url(request, page, user_name),
+        "change_url": _change_url(page.room.name, transport),
     }
     response = render(request, "chat.html", context, status=error.status if error else 200)
     response["Cache-Control"] = "no-store"
@@ -72,10 +86,17 @@ def chat_page(
 def _join_page(request: HttpRequest, name: str, error: str = "") -> HttpResponse:
     try:
         transport = _transport(request)
-        page = history.read(access.reader_of(request), name, limit=1)
+        page = history.read(access.viewer_of(request), name, limit=1)
     except Problem as problem:
         return error_page(request, problem)
-    context = {"room": page.room, "name_max": PERSON_NAME_MAX, "error": error, "transport": transport}
+    context = {
+        "room": page.room,
+        "name_max": PERSON_NAME_MAX,
+        "error": error,
+        "transport": transport,
+        "sign_up_on": settings.SIGN_UP,
+        "guests_on": settings.GUESTS,
+    }
     return render(request, "join.html", context, status=422 if error else 200)
 
 
@@ -84,6 +105,11 @@ def _older_url(request: HttpRequest, page: history.Page, user_name: str) -> str:
         return ""
     query = urlencode({"user": user_name, "before": page.messages[-1]["id"]})
     return f"{reverse('room', args=[page.room.name])}?{query}"
+
+
+def _change_url(name: str, transport: str) -> str:
+    query = f"?{urlencode({'transport': transport})}" if transport else ""
+    return f"{reverse('room', args=[name])}{query}"
 
 
 def _transport(request: HttpRequest) -> str:
@@ -135,14 +161,6 @@ def ready(request: HttpRequest) -> HttpResponse:
     return JsonResponse(body, status=200 if database else 503, headers={"Cache-Control": "no-store"})
 
 
-def error_page(request: HttpRequest, problem: Problem) -> HttpResponse:
-    """A refusal as a page for browsers, as a problem document for programs."""
-    if not prefers_html(request):
-        return problem_response(problem)
-    context: dict[str, Any] = {"problem": problem.as_dict()}
-    return render(request, "error.html", context, status=problem.status)
-
-
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """handler400."""
     if isinstance(exception, RequestDataTooBig):
@@ -152,7 +170,8 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def permission_denied(request: HttpRequest, exception: Exception | None = None, reason: str = "") -> HttpResponse:
     """handler403 and CSRF_FAILURE_VIEW."""
-    return error_page(request, Problem("ROOM_ACCESS_DENIED", "You may not do this."))
+    words = "This form is too old. Go back, load the page anew, and try again." if reason else "You may not do this."
+    return error_page(request, Problem("ROOM_ACCESS_DENIED", words))
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

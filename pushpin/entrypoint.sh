@@ -8,6 +8,7 @@
 #   GRIP_KEY or GRIP_KEY_FILE                            signs what is forwarded ($CORKBOARD_VAR/grip_key)
 #   PUSHPIN_RUNDIR                                       configuration and sockets ($CORKBOARD_VAR/pushpin)
 #   PUSHPIN_STATS_SPEC                                   where it says who is subscribed ($PUSHPIN_RUNDIR/pushpin-stats)
+#   TRUSTED_PROXIES                                      proxies in front, whose X-Forwarded-For is believed (0)
 #   PUSHPIN_MAX_CLIENTS                                  connections held at once (from the limit on open files)
 set -eu
 
@@ -63,6 +64,7 @@ HTTP_PORT=${PUSHPIN_HTTP_PORT:-5561}
 WEB_HOST=${WEB_HOST:-127.0.0.1}
 WEB_PORT=${WEB_PORT:-8000}
 MAX_CLIENTS=$max_clients
+TRUSTED_PROXIES=${TRUSTED_PROXIES:-0}
 ZURL_OUT_SPECS=$zurl_out_specs
 STATS_SPEC=${PUSHPIN_STATS_SPEC:-ipc://$rundir/pushpin-stats}
 GRIP_KEY=base64:$(printf %s "$key" | base64 | tr -d '\n')

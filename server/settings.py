@@ -30,6 +30,8 @@ SECURE_REFERRER_POLICY = "same-origin"
 # Pushpin drops the header when a client sends it and sets it itself for TLS; a TLS proxy in front of Pushpin
 # is covered by PUBLIC_URL, not by trusting headers.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# Proxies before Pushpin, for TLS: so many addresses before the last one in X-Forwarded-For are theirs to say.
+TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", 0, at_least=0, at_most=10)
 
 INSTALLED_APPS = [
     "chat.apps.ChatAdminConfig",
@@ -53,6 +55,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_grip.GripMiddleware",
+    "chat.signin.keep_guests",
 ]
 ROOT_URLCONF = "server.urls"
 WSGI_APPLICATION = "server.wsgi.application"
@@ -86,6 +89,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "chat.User"
+AUTHENTICATION_BACKENDS = ["chat.signin.SignIn"]
+LOGIN_URL = "sign-in"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
@@ -157,6 +162,10 @@ CORS_ALLOW_HEADERS = ["accept", "authorization", "content-type", "idempotency-ke
 CORS_EXPOSE_HEADERS = ["last-event-id", "link", "preference-applied", "retry-after"]
 
 # Chat
+# Whether people make accounts themselves, and be guests; guests who did nothing for so long are removed.
+SIGN_UP = env.boolean("SIGN_UP", True)
+GUESTS = env.boolean("GUESTS", True)
+GUEST_DAYS = env.integer("GUEST_DAYS", 30, at_least=1, at_most=3650)
 ROOM_CREATION = env.text("ROOM_CREATION", "anyone", choices=("anyone", "accounts", "staff"))
 RETENTION_HOURS = env.integer("RETENTION_HOURS", 24, at_least=1, at_most=876_000)
 EDIT_MINUTES = env.integer("EDIT_MINUTES", 60, at_least=0, at_most=525_600)

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import path
 
-from chat import views
+from chat import accounts, views
 from chat.api import api
 from chat.stream import endpoint, sse
 
@@ -18,6 +18,14 @@ urlpatterns = [
     path("health/live", views.live),
     path("health/ready", views.ready),
     path("accounts/setup/<str:token>/", views.setup_administrator, name="setup"),
+    path("accounts/sign-up/", accounts.sign_up, name="sign-up"),
+    path("accounts/sign-in/", accounts.sign_in, name="sign-in"),
+    path("accounts/sign-out/", accounts.sign_out, name="sign-out"),
+    path("accounts/guest/", accounts.guest, name="guest"),
+    path("accounts/profile/", accounts.profile, name="profile"),
+    path("accounts/become/", accounts.become, name="become"),
+    path("accounts/password/", accounts.password, name="password"),
+    path("accounts/close/", accounts.close, name="close"),
     path("admin/", admin.site.urls),
     path("", api.urls),
     path("<str:name>", views.room, name="room"),

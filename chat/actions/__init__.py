@@ -7,6 +7,7 @@ presence    who is in a room, kept by its companion
 moderation  mute, ban, remove; what is written into the audit
 people      accounts, guests, tokens, the first administrator
 operators   what only operators do, in the admin
+attempts    what may not be tried without end
 log         the event of a change; taking rights away
 """
 
@@ -34,11 +35,15 @@ from chat.actions.messages import (
 from chat.actions.moderation import lift, restrict, restrict_author
 from chat.actions.people import (
     become_account,
+    change_name,
+    change_password,
     close_account,
     is_setup_token,
     make_first_administrator,
     make_guest,
     make_token,
+    prune_guests,
+    seen,
     set_staff,
     setup_token,
     sign_out,
@@ -65,6 +70,8 @@ __all__ = [
     "Posted",
     "accept_invite",
     "become_account",
+    "change_name",
+    "change_password",
     "change_room",
     "check_text",
     "close_account",
@@ -86,12 +93,14 @@ __all__ = [
     "message_data",
     "open_direct_room",
     "post_message",
+    "prune_guests",
     "remove_member",
     "restored",
     "restrict",
     "restrict_author",
     "revoke",
     "room_data",
+    "seen",
     "set_role",
     "set_staff",
     "setup_token",

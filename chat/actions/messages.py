@@ -13,7 +13,7 @@ from chat import access, eventlog
 from chat.access import Person
 from chat.actions.log import audit, claim, iso, log
 from chat.models import ClaimedEvent, Event, Message, Room
-from chat.names import clean_person_name, has_control_characters, is_room_name, person_key, room_key
+from chat.names import clean_person_name, has_control_characters, is_room_name, person_key, person_keys, room_key
 from chat.problems import Problem, room_invalid
 
 IDEMPOTENCY_KEY_MAX = 128
@@ -224,7 +224,7 @@ def _claim(draft: _Draft, room_name: str, now: datetime) -> ClaimedEvent:
         raise room_invalid()
     person = draft.person
     claim = Room.objects.claim_or_make(
-        room_name, now, user_id=person.pk, name_key=person_key(draft.name), address=draft.address
+        room_name, now, user_id=person.pk, name_keys=person_keys(draft.name), address=draft.address
     )
     if claim is None:  # a deleted room
         raise room_invalid()

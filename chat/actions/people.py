@@ -1,21 +1,26 @@
 """People: accounts, guests, tokens, the first administrator."""
 
 import secrets
-from datetime import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 
 from django.contrib.auth.password_validation import validate_password
 from django.core import signing
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Q
+from django.utils import timezone
 
 from chat.actions.log import audit, revoke
 from chat.actions.presence import end_holds
 from chat.actions.rooms import DEFAULT_ROOM
-from chat.models import ApiToken, Membership, Room, User, digest_of
-from chat.names import clean_person_name, person_key
+from chat.models import ApiToken, Room, User, digest_of
+from chat.names import clean_person_name, person_keys
 
 NAME_TAKEN = "This name reads like the one of somebody who is here already."
+PASSWORD_MAX = 1000  # characters: hashing is dear on purpose, and a longer one is no better
+SEEN_EVERY = timedelta(hours=1)
 _SETUP_SALT = "corkboard.setup"
 
 
@@ -38,12 +43,12 @@ def make_first_administrator(username: str, password: str) -> User:
     user = User(username=username, is_staff=True, is_superuser=True)
     user.set_password(password)
     user.full_clean()
+    _check_username(username)
     with transaction.atomic():
         Room.objects.select_for_update().filter(name_key=DEFAULT_ROOM).first()  # one at a time
         if _has_administrator():
             raise ValidationError("There is an administrator already.")
-        if User.objects.filter(name_key=person_key(user.shown_name)).exists():
-            raise ValidationError("This name reads like the one of somebody who is here already.")
+        _check_free(user, "username")
         user.save()
     return user
 
@@ -56,19 +61,21 @@ def make_token(user: User) -> str:
 
 
 def sign_up(username: str, password: str, display_name: str = "") -> User:
-    """Make an account. Raises ValidationError with words for the form."""
-    user = User(username=username, display_name=_shown(display_name or username))
-    validate_password(password, user)
-    user.set_password(password)
-    _save_new(user)
+    """Make an account. Raises ValidationError with words for each field: username, display_name, password."""
+    user = User(username=User.normalize_username(username), last_seen_at=timezone.now())
+    wrong: dict[str, list[str]] = {}
+    with _gathered(wrong):
+        user.display_name = _shown(display_name) if display_name.strip() else ""
+    _save_new(user, "display_name" if user.display_name else "username", password, wrong)
     return user
 
 
 def make_guest(name: str) -> User:
     """Make a guest of this nickname: no password; the session is all they have. Raises ValidationError."""
-    user = User(username=f"guest-{secrets.token_hex(8)}", display_name=_shown(name), is_guest=True)
+    user = User(username=f"guest-{secrets.token_hex(8)}", is_guest=True, last_seen_at=timezone.now())
+    user.display_name = _shown(name)
     user.set_unusable_password()
-    _save_new(user)
+    _save_new(user, "display_name", None, {})
     return user
 
 
@@ -76,20 +83,36 @@ def become_account(user: User, username: str, password: str) -> User:
     """Make an account of a guest, who keeps the name and what they wrote. Raises ValidationError."""
     if not user.is_guest:
         raise ValidationError("You have an account already.")
-    user.username, user.is_guest = username, False
-    validate_password(password, user)
-    user.set_password(password)
-    user.full_clean(exclude=["password"])
-    user.save()
+    user.username, user.is_guest = User.normalize_username(username), False
+    _save_new(user, "username", password, {})
     return user
 
 
 def change_name(user: User, display_name: str) -> User:
     """Change the name that others see. What was written keeps the name it was written under. Raises ValidationError."""
     user.display_name = _shown(display_name)
-    _check_free(user)
-    user.save(update_fields=["display_name", "name_key"])
+    _check_free(user, "display_name")
+    _save(user, "display_name")
     return user
+
+
+def change_password(user: User, password: str) -> None:
+    """Give an account another password, which ends its sessions, and with them what they stream. Raises
+    ValidationError."""
+    _set_password(user, password)
+    with transaction.atomic():
+        revoke(_rooms_by_right(user))
+        end_holds(user)
+        user.save(update_fields=["password"])
+
+
+def seen(user: User) -> bool:
+    """Note that a person was here, at most once an hour, and say whether it was noted: guests who are not seen for
+    GUEST_DAYS are removed."""
+    now = timezone.now()
+    if user.last_seen_at is not None and now - user.last_seen_at < SEEN_EVERY:
+        return False
+    return bool(User.objects.filter(pk=user.pk).update(last_seen_at=now))
 
 
 def sign_out(user: User) -> None:
@@ -100,8 +123,12 @@ def sign_out(user: User) -> None:
 
 
 def close_account(actor: User, user: User) -> None:
-    """Close an account: no sign-in, no token, nothing more received. What they wrote stays under their name."""
+    """Close an account: no sign-in, no token, nothing more received. What they wrote stays under their name, which
+    nobody else gets. Raises ValidationError for the last administrator."""
     with transaction.atomic():
+        administrators = User.objects.select_for_update(no_key=True).filter(is_superuser=True, is_active=True)
+        if user.is_superuser and not administrators.exclude(pk=user.pk).exists():
+            raise ValidationError("The only administrator can't go: make another one first.")
         revoke(_rooms_by_right(user))
         end_holds(user)
         User.objects.filter(pk=user.pk).update(is_active=False)
@@ -119,13 +146,22 @@ def set_staff(actor: User, user: User, is_staff: bool) -> None:
 
 
 def prune_guests(before: datetime) -> int:
-    """Remove guests who were not seen since `before`. What they wrote stays under their name. How many."""
-    idle = User.objects.filter(is_guest=True, date_joined__lt=before)
-    idle = idle.filter(Q(last_seen_at__lt=before) | Q(last_seen_at=None))
-    theirs = Membership.objects.filter(user__in=idle, room__visibility=Room.Visibility.PRIVATE)
-    with transaction.atomic():
-        revoke(set(theirs.values_list("room", flat=True)))
-        return idle.delete()[1].get("chat.User", 0)
+    """Remove guests who were not seen since `before`, and free their names. How many.
+
+    What they wrote stays under the name, now as of somebody without an account. Each has a transaction of their own.
+    """
+    removed = 0
+    idle = User.objects.filter(Q(last_seen_at__lt=before) | Q(last_seen_at=None, date_joined__lt=before), is_guest=True)
+    for pk in list(idle.values_list("pk", flat=True)):
+        with transaction.atomic():
+            guest = idle.select_for_update(no_key=True).filter(pk=pk).first()
+            if guest is None:  # back, or an account, meanwhile
+                continue
+            revoke(_rooms_by_right(guest))
+            end_holds(guest)
+            guest.delete()
+            removed += 1
+    return removed
 
 
 def _rooms_by_right(user: User) -> list[int]:
@@ -141,22 +177,72 @@ def _shown(name: str) -> str:
     try:
         return clean_person_name(name)
     except ValueError as error:
-        raise ValidationError(str(error)) from None
+        raise ValidationError({"display_name": str(error)}) from None
 
 
-def _save_new(user: User) -> None:
-    user.full_clean(exclude=["password"])
-    _check_free(user)
+def _set_password(user: User, password: str) -> None:
+    if len(password) > PASSWORD_MAX:
+        raise ValidationError({"password": f"A password can have at most {PASSWORD_MAX} characters."})
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise ValidationError({"password": error.messages}) from None
+    user.set_password(password)
+
+
+def _save_new(user: User, field: str, password: str | None, wrong: dict[str, list[str]]) -> None:
+    """Save somebody new. `field` is the one whose name others see. All that is wrong is said at once: the first thing
+    of each field. `wrong` is what was found already."""
+    with _gathered(wrong):
+        user.full_clean(exclude=["password"])
+    with _gathered(wrong):
+        _check_username(user.username)
+    with _gathered(wrong):
+        _check_free(user, field)
+    if password is not None:
+        with _gathered(wrong):
+            _set_password(user, password)
+    if wrong:
+        raise ValidationError(wrong)
+    _save(user, field)
+
+
+@contextmanager
+def _gathered(wrong: dict[str, list[str]]) -> Iterator[None]:
+    """Put what is refused into `wrong`, by field."""
+    try:
+        yield
+    except ValidationError as error:
+        for field, messages in error.message_dict.items():
+            wrong.setdefault(field, messages)
+
+
+def _check_username(username: str) -> None:
+    """Django takes longer ones, and letters that don't show."""
+    try:
+        clean_person_name(username)
+    except ValueError as error:
+        raise ValidationError({"username": str(error)}) from None
+
+
+def _save(user: User, field: str) -> None:
     try:
         with transaction.atomic():
-            user.save()
+            user.save(force_update=user.pk is not None)  # a guest who was removed meanwhile doesn't come back
     except IntegrityError:  # somebody was faster
-        raise ValidationError(NAME_TAKEN) from None
+        raise ValidationError({field: NAME_TAKEN}) from None
 
 
-def _check_free(user: User) -> None:
-    if User.objects.filter(name_key=person_key(user.shown_name)).exclude(pk=user.pk).exists():
-        raise ValidationError(NAME_TAKEN)
+def _check_free(user: User, field: str) -> None:
+    """Neither the shown name nor the user name may read like one of somebody else."""
+    names = [(field, user.shown_name)]
+    if not user.is_guest:
+        names.append(("username", user.username))
+    for place, name in names:
+        keys = person_keys(name)
+        taken = User.objects.filter(Q(name_key__in=keys) | Q(username_key__in=keys)).exclude(pk=user.pk)
+        if taken.exists():
+            raise ValidationError({place: NAME_TAKEN})
 
 
 def _has_administrator() -> bool:

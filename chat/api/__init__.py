@@ -16,8 +16,7 @@ from chat.api.people import router as people
 from chat.api.presence import router as presence
 from chat.api.restrictions import router as restrictions
 from chat.api.rooms import router as rooms
-from chat.problems import Problem, problem_response
-from chat.views import error_page
+from chat.problems import Problem, error_page, problem_response
 
 
 class CorkboardAPI(NinjaAPI):

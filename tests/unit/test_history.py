@@ -132,11 +132,11 @@ class TestStatements:
             with django_assert_num_queries(4):
                 alice.get(URL + query)
 
-    def test_the_chat_page_takes_two_and_signed_in_four(
+    def test_the_chat_page_takes_three_and_signed_in_four(
         self, curl: Client, den: Room, people: dict[str, User], django_assert_num_queries: DjangoAssertNumQueries
     ) -> None:
         alice = sign_in(people["alice"])
-        with django_assert_num_queries(2):
+        with django_assert_num_queries(3):  # one of them asks whether the name is somebody's
             assert "ann" in curl.get("/den", {"user": "bo"}).text
         with django_assert_num_queries(4):
             alice.get("/den", {"user": "bo"})

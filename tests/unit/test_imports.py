@@ -20,15 +20,17 @@ LAYERS: list[set[str]] = [
     {"chat.api.answers", "chat.api.schemas", "chat.api.parser"},
     {"chat.stream.endpoint"},
     {"chat.stream.presence"},
+    {"chat.accounts"},
     {"chat.views", "chat.stream", "chat.stream.sse", "chat.stream.longpoll", "chat.stream.websocket"},
     {"chat.relay", "chat.presence"},
+    {"chat.signin", "chat.forms"},
     {"chat.history", "chat.directory", "chat.stream.feeds", "chat.stream.grip"},
     {"chat.actions"},
     {"chat.actions.operators"},
     {"chat.actions.messages", "chat.actions.moderation", "chat.actions.people"},
     {"chat.actions.members", "chat.actions.presence"},
     {"chat.actions.rooms"},
-    {"chat.actions.log"},
+    {"chat.actions.log", "chat.actions.attempts"},
     {"chat.access"},
     {"chat.publish"},
     {"chat.eventlog"},
@@ -36,7 +38,8 @@ LAYERS: list[set[str]] = [
     {"chat.channels"},
     {"chat.models", "chat.middleware"},
     {"server.settings"},
-    {"chat.names", "chat.problems", "chat.apps", "server.env", "server.staticfiles", "server.gunicorn.conf"},
+    {"chat.names"},
+    {"chat.skeleton", "chat.problems", "chat.apps", "server.env", "server.staticfiles", "server.gunicorn.conf"},
 ]
 GRIP = {"django_eventstream", "django_grip", "gripcontrol", "pubcontrol", "zmq"}
 GRIP_MODULES = {"chat.publish", "chat.eventlog", "chat.channels", "chat.stats"} | {

@@ -1,4 +1,4 @@
-"""manage.py prune: remove events older than RETENTION_HOURS from the log. Messages stay."""
+"""manage.py prune: remove what is old: events of the log (messages stay), idle guests, sessions that are over."""
 
 import logging
 import signal
@@ -8,11 +8,13 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
+from django.contrib.sessions.backends.db import SessionStore
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, InterfaceError, close_old_connections
 from django.utils import timezone
 
 from chat import actions, eventlog
+from chat.actions.attempts import prune_attempts
 
 CLOSINGS_KEPT = timedelta(hours=1)  # the relay looks back ten minutes
 
@@ -22,7 +24,7 @@ logger = logging.getLogger(__name__)
 class Command(BaseCommand):
     """Prunes once, or every so often until it is told to end."""
 
-    help = "Remove events that are older than RETENTION_HOURS; readers with older positions reload."
+    help = "Remove events older than RETENTION_HOURS, guests idle for GUEST_DAYS, and sessions that are over."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """--every SECONDS keeps it running."""
@@ -31,7 +33,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Prune."""
         if not options["every"]:
-            self.stdout.write(f"{self._prune()} events removed")
+            events, guests = self._prune()
+            self.stdout.write(f"{events} events removed, {guests} guests removed")
             return
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         while True:
@@ -42,7 +45,11 @@ class Command(BaseCommand):
                 close_old_connections()
             time.sleep(options["every"])
 
-    def _prune(self) -> int:
+    def _prune(self) -> tuple[int, int]:
         now = timezone.now()
+        events = eventlog.prune(now - timedelta(hours=settings.RETENTION_HOURS))
+        guests = actions.prune_guests(now - timedelta(days=settings.GUEST_DAYS))
         actions.forget_closings(now - CLOSINGS_KEPT)
-        return eventlog.prune(now - timedelta(hours=settings.RETENTION_HOURS))
+        prune_attempts(now)
+        SessionStore.clear_expired()
+        return events, guests
