@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, Subquery
 from django.http import HttpRequest
 from django.utils import timezone
 
-from chat.models import ClaimedEvent, Invite, Membership, Restriction, Room, User, digest_of
+from chat.models import ClaimedEvent, Invite, Membership, Restriction, Room, RoomQuerySet, User, digest_of
 from chat.names import HIDDEN_ROOM_PREFIX, ROOM_NAME_RULE, is_room_name, room_key
 from chat.problems import Problem, room_invalid
 
@@ -46,6 +46,28 @@ def find_rooms(person: Person, names: Iterable[str]) -> dict[str, Room | None]:
 def find_room(person: Person, name: str) -> Room | None:
     """The one room called `name`, as find_rooms."""
     return find_rooms(person, [name])[room_key(name)]
+
+
+def known_room(person: Person, name: str) -> Room:
+    """As find_room, for what needs a room that is there. Raises Problem."""
+    room = find_room(person, name)
+    if room is None:
+        raise room_invalid()
+    return room
+
+
+def known_rooms(person: Person) -> RoomQuerySet:
+    """The rooms that `person` may know of and read, each with `role`, by name. One query."""
+    rooms = Room.objects.live().order_by("name_key")
+    if not isinstance(person, User):
+        return rooms.filter(visibility=Room.Visibility.OPEN)
+    mine = Membership.objects.filter(room=OuterRef("pk"), user=person)
+    bans = Restriction.objects.filter(room=OuterRef("pk"), user=person, kind=Restriction.Kind.BAN)
+    bans = bans.filter(Q(until=None) | Q(until__gt=timezone.now()))
+    visible = Q(visibility=Room.Visibility.OPEN) | Q(visibility=Room.Visibility.PRIVATE, role__isnull=False)
+    if person.is_staff:
+        visible |= Q(visibility=Room.Visibility.STAFF)
+    return rooms.annotate(role=Subquery(mine.values("role")[:1])).filter(visible, ~Exists(bans))
 
 
 def check_post(person: Person, claim: ClaimedEvent) -> None:

@@ -41,11 +41,23 @@ from chat.actions.people import (
     sign_out,
     sign_up,
 )
-from chat.actions.rooms import DEFAULT_ROOM, change_room, create_room, delete_room, make_room, restored
+from chat.actions.rooms import (
+    DEFAULT_ROOM,
+    TITLE_MAX,
+    TOPIC_MAX,
+    change_room,
+    create_room,
+    delete_room,
+    make_room,
+    restored,
+    room_data,
+)
 
 __all__ = [
     "DEFAULT_ROOM",
     "IDEMPOTENCY_KEY_MAX",
+    "TITLE_MAX",
+    "TOPIC_MAX",
     "Posted",
     "accept_invite",
     "become_account",
@@ -71,6 +83,7 @@ __all__ = [
     "post_message",
     "remove_member",
     "restored",
+    "room_data",
     "restrict",
     "revoke",
     "set_role",
