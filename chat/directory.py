@@ -19,7 +19,12 @@ INVITE_ID = 16  # hex digits of the digest, which is random
 
 
 def rooms(person: Person, after: str, limit: int) -> tuple[list[Room], bool]:
-    """At most `limit` rooms that `person` may know of, by name behind `after`; and whether there are more. One query."""
+    """At most `limit` rooms that `person` may know of, by name behind `after`, and whether there are more. One query.
+
+    Raises Problem.
+    """
+    if has_control_characters(after):  # PostgreSQL takes no NUL
+        raise Problem("PARAMETER_INVALID", "after is a room's name.")
     found = list(access.known_rooms(person).filter(name_key__gt=after.lower())[: limit + 1])
     return found[:limit], len(found) > limit
 

@@ -8,6 +8,7 @@ import { createUnread } from "./title.js";
 const element = document.querySelector("[data-chat]");
 const columns = element.querySelector("[data-columns]");
 const form = element.querySelector("[data-join-room]");
+const field = form.querySelector("[data-join-name]"); // the form has rooms in hidden fields too
 const words = form.querySelector("[data-join-words]");
 const page = pageOf(element);
 const query = queryOf(page);
@@ -61,7 +62,7 @@ function leave(room) {
   room.section.remove();
   say(`You left ${room.title}.`);
   arranged();
-  form.elements.room.focus();
+  field.focus();
 }
 
 async function join(name) {
@@ -73,7 +74,7 @@ async function join(name) {
   const room = enter(section, true);
   follower.add(room);
   tabs.show(room);
-  form.elements.room.value = "";
+  field.value = "";
   say(`You are in ${room.title}.`);
   return arranged();
 }
@@ -94,7 +95,7 @@ function say(text, isRefusal = false) {
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  const name = form.elements.room.value.trim();
+  const name = field.value.trim();
   say("");
   if (rooms.size >= Number(columns.dataset.max)) return say(`A page has at most ${columns.dataset.max} rooms: leave one first.`, true);
   return name && join(name).catch((error) => say(error instanceof TypeError ? "The server can't be reached." : error.message, true));
