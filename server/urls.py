@@ -22,7 +22,8 @@ def rooms(request: HttpRequest) -> HttpResponseBase:
     if prefers_html(request) and request.method in ("GET", "HEAD", "POST"):
         return rooms_pages.rooms(request)
     match = URLResolver(RegexPattern(r"^/"), [_api]).resolve(request.path_info)
-    return match.func(request, *match.args, **match.kwargs)
+    response: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
+    return response
 
 
 urlpatterns = [

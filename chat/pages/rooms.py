@@ -74,7 +74,7 @@ def _page(request: HttpRequest, form: dict[str, str], problem: Problem | None) -
     person = access.reader_of(request)
     found = list(_rooms(person, request.GET.get("after", ""))[: PAGE + 1])
     for room in found:
-        room.may_moderate = may_moderate(person, room)  # type: ignore[attr-defined]
+        room.may_moderate = may_moderate(person, room)
     context: dict[str, Any] = {
         "mine": [room for room in found[:PAGE] if room.role],
         "others": [room for room in found[:PAGE] if not room.role],
