@@ -6,6 +6,7 @@ One page; each of its forms posts to an address of its own, works without JavaSc
 from collections.abc import Callable
 from typing import Any
 
+from django import conf
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -81,7 +82,8 @@ def _invite(request: HttpRequest, person: Person, room: Room) -> None:
     days = request.POST.get("days", "")
     number = int(days) if days.isascii() and days.isdigit() and len(days) < 4 else 0
     _, secret = actions.invite(person, room, number)
-    messages.success(request, request.build_absolute_uri(f"/accounts/invites/{secret}/"), extra_tags="link")
+    base = conf.settings.PUBLIC_URL or f"{request.scheme}://{request.get_host()}"
+    messages.success(request, f"{base}/accounts/invites/{secret}/", extra_tags="link")
 
 
 def _lift(request: HttpRequest, person: Person, room: Room) -> None:

@@ -66,6 +66,11 @@ def party(service: Service) -> Party:
     return Party(service, json.loads(service.shell(_SIGN_IN % names)))
 
 
+def has_address(party: Party, path: str) -> bool:
+    """Whether the service's API has this address."""
+    return path in party.service.get("/api/openapi.json").json()["paths"]
+
+
 def stub_api(page: Page, party: Party, who: str) -> None:
     """Answer what the service's API has no address for, from the actions that the address would call."""
     paths = party.service.get("/api/openapi.json").json()["paths"]
@@ -85,6 +90,17 @@ def stub_api(page: Page, party: Party, who: str) -> None:
         status, data = json.loads(party.do(code, text=text))
         route.fulfill(status=status, json=data) if data else route.fulfill(status=status)
 
+    def restrict(route: Route) -> None:
+        room = route.request.url.removeprefix(party.service.url).strip("/").split("/")[1]
+        body = route.request.post_data_json
+        code = (
+            f"room = room_of({who}, {room!r})\n"
+            f"author = Message.objects.get(room=room, eid={body['message_id']}).author\n"
+            f"actions.restrict({who}, room, {body['kind']!r}, author)"
+        )
+        party.do(code)
+        route.fulfill(status=201, json={})
+
     def change(route: Route) -> None:
         if route.request.method in ("PATCH", "DELETE"):
             answer(route)
@@ -92,3 +108,4 @@ def stub_api(page: Page, party: Party, who: str) -> None:
             route.fallback()
 
     page.route("**/messages/*/", change)
+    page.route("**/restrictions/", restrict)

@@ -7,7 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
-from tests.browser.people import Party, party, stub_api
+from tests.browser.people import Party, has_address, party, stub_api
 from tests.browser.test_chat import say, shows
 from tests.browser.test_transports import asked, is_online
 from tests.service import Service, wait_until
@@ -124,6 +124,20 @@ def test_a_refused_edit_is_said_in_words_and_the_text_stays(visit: Open, party: 
     expect(row.locator(".text")).to_have_text("my words")
 
 
+def test_a_moderator_mutes_and_bans_the_author_of_a_message(visit: Open, party: Party, garden: str) -> None:
+    alice, bob = chat(visit, party, "alice", garden), chat(visit, party, "bob", garden)
+    say(bob, "too loud")
+    shows(alice, "too loud")
+    by_keys(alice, message(alice, "too loud"), "Mute…", "1 hour")
+    expect(message(alice, "too loud").get_by_role("status")).to_have_text("Muted.", timeout=10_000)
+    say(bob, "hello?")
+    expect(message(bob, "hello?").locator(".delivery")).to_contain_text("muted you", timeout=10_000)
+    alice.keyboard.press("Escape")
+    by_keys(alice, message(alice, "too loud"), "Ban…", "Ban")
+    expect(bob.locator("[data-closed-words]")).to_contain_text("A moderator removed you", timeout=20_000)
+    shows(alice, "too loud")
+
+
 def test_nobody_is_offered_what_they_may_not_do(visit: Open, party: Party, garden: str) -> None:
     party.do("actions.post_message(alice, name, 'of alice'); actions.post_message(bob, name, 'of bob')", name=garden)
     offered = {"alice": ["of alice", "of bob"], "bob": ["of bob"], "charlie": []}
@@ -207,6 +221,29 @@ def test_a_changed_room_changes_the_open_page(visit: Open, party: Party, garden:
     expect(bob.get_by_role("textbox")).to_be_enabled(timeout=10_000)
     say(bob, "apples!")
     shows(bob, "apples!")
+
+
+def test_the_header_has_the_members_and_a_way_to_write_to_one_of_them(visit: Open, party: Party, garden: str) -> None:
+    bob = chat(visit, party, "bob", garden)
+    if not has_address(party, "/rooms/{name}/members/"):
+        people = [
+            {"username": party.name(who), "name": party.name(who), "role": role, "guest": False}
+            for who, role in (("alice", "owner"), ("bob", "member"))
+        ]
+        bob.route("**/members/", lambda route: route.fulfill(json={"members": people}))
+    bob.get_by_text("Members", exact=True).focus()
+    bob.keyboard.press("Enter")
+    rows = bob.locator(".people-list li")
+    expect(rows).to_have_count(2)
+    expect(rows.first).to_contain_text("owner")
+    expect(rows.get_by_role("button")).to_have_count(1)
+    assert Axe().run(bob).violations_count == 0
+    if not has_address(party, "/accounts/direct/"):
+        room = party.do("print(actions.open_direct_room(bob, alice).name)")
+        bob.route("**/accounts/direct/", lambda route: route.fulfill(json={"room": room}))
+    bob.get_by_role("button", name="Write to").click()
+    bob.wait_for_url(re.compile(r"/x-[0-9a-f]+"))
+    expect(bob.get_by_role("heading", level=1)).to_contain_text(party.name("alice"))
 
 
 def test_a_private_room_by_invite_and_removed_while_reading(visit: Open, party: Party, service: Service) -> None:

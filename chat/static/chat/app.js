@@ -1,4 +1,5 @@
 import { Follower } from "./follower.js";
+import { createMembers } from "./members.js";
 import { keepName } from "./names.js";
 import { loadAgain, pageOf, queryOf } from "./page.js";
 import { Room } from "./room.js";
@@ -25,6 +26,11 @@ const follower = new Follower({
   },
 });
 
+const members = element.querySelector("[data-members]");
+if (members) {
+  members.hidden = false;
+  createMembers(members, `/rooms/${encodeURIComponent(room.name)}/members/`, element.dataset.username);
+}
 if (!page.me) keepName(page.user);
 
 // A page of earlier messages is for readers without scripts; following the room from there would leave a hole.
