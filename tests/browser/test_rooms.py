@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import APIResponse, Browser, BrowserContext, Locator, Page, Route, expect
 
 from tests.browser.people import Party, has_address, party, stub_api
 from tests.browser.test_chat import say, shows
@@ -99,6 +99,32 @@ def test_an_edit_and_a_deletion_are_seen_live_and_stay_after_a_reload(visit: Ope
         page.reload()
         is_online(page)
         assert rows(page) == before
+
+
+def test_a_text_deleted_while_its_history_is_on_its_way_or_edited_is_not_shown(
+    visit: Open, party: Party, garden: str
+) -> None:
+    party.do("for number in range(60): actions.post_message(bob, name, f'text {number}.')", name=garden)
+    held: list[tuple[Route, APIResponse]] = []
+    bob = visit("bob", f"/{garden}?user={party.name('bob')}")
+    bob.route("**/messages/?before=*", lambda route: held.append((route, route.fetch())))
+    is_online(bob)
+    bob.locator("[data-log]").evaluate("log => log.scrollTop = -log.scrollHeight")
+    bob.wait_for_timeout(1000)
+    assert held
+    assert "text 3." in held[0][1].text()
+    by_keys(bob, message(bob, "text 30."), "Edit")
+    bob.keyboard.type(" and a draft")
+    delete = "for eid in (4, 31): actions.delete_message(alice, room_of(alice, name), eid)"
+    party.do(delete, name=garden)
+    expect(bob.locator(".deleted:visible")).to_have_count(1, timeout=10_000)
+    expect(bob.locator(".edit")).to_have_count(0)
+    route, answer = held[0]
+    route.fulfill(response=answer)
+    expect(message(bob, "text 5.")).to_be_attached(timeout=10_000)
+    expect(bob.locator(".deleted:not([hidden])")).to_have_count(2)
+    for gone in ("text 3.", "text 30.", "and a draft"):
+        assert gone not in bob.content()
 
 
 def rows(page: Page) -> list[list[object]]:
