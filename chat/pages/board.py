@@ -58,6 +58,7 @@ def _page(request: HttpRequest, person: Person, names: list[str], user_name: str
         "columns": columns,
         "refusals": [(name, problem.detail) for name, problem in refusals],
         "names": present,
+        "change_url": _url(present, [("transport", transport)] if transport else []),
         "known": access.known_rooms(person)[:LISTED_MAX],
         "rooms_max": ROOMS_MAX,
     }

@@ -322,6 +322,7 @@ class TestSideBySide:
         assert curl.get("/-/", {"room": "garden", "user": "\u202eann"}).status_code == 422
         page = curl.get("/-/", {"room": ["garden", "other"], "user": "Ann"})
         assert page.templates[0].name == "board.html"
+        assert page.context["change_url"] == "/-/?room=garden&room=other"
         assert not Room.objects.filter(name="other").exists()
 
     def test_too_many_rooms_and_bad_transports_are_refused(self, curl: Client) -> None:
