@@ -1,7 +1,6 @@
 """The pages: join and chat, the first administrator, health, and what is shown when something is wrong."""
 
 import secrets
-from datetime import datetime
 
 from django.conf import settings
 from django.contrib.auth import login
@@ -14,13 +13,12 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods, require_safe
 
-from chat import access, actions, history, publish
+from chat import access, actions, history, publish, shown
 from chat.models import User
 from chat.names import PERSON_NAME_MAX, clean_person_name
 from chat.problems import Problem, error_page, problem_response
 
 NAME_TAKEN = "This name belongs to somebody here. If it is yours, sign in; otherwise choose another one."
-TRANSPORTS = ("sse", "long-poll", "websocket")  # of `?transport=`; without it the page finds one that works
 
 
 @require_safe
@@ -57,25 +55,21 @@ def chat_page(
     """The chat of one room with its last messages; `error` and `draft` after a post that was refused."""
     try:
         before = _number(request.GET.get("before", ""))
-        transport = _transport(request)
+        transport = shown.transport_of(request)
         person = access.viewer_of(request)
         page = history.read(person, name, before=before)
     except Problem as problem:
         return error_page(request, problem)
     if isinstance(person, User):
         user_name = person.shown_name
-    messages = [message | {"when": datetime.fromisoformat(message["date"])} for message in reversed(page.messages)]
     context = {
-        "room": page.room,
-        "user_name": user_name,
-        "messages": messages,
-        "last_event_id": page.token,
-        "text_max": settings.MESSAGE_MAX_CHARS,
-        "transport": transport,
+        **shown.page_context(user_name, transport),
+        **shown.room_context(person, page),
         "client_id": secrets.token_urlsafe(12),
         "error": error.detail if error else "",
         "draft": draft,
         "older_url": _older_url(request, page, user_name),
+        "reload_url": f"{reverse('room', args=[page.room.name])}?{urlencode({'user': user_name})}",
         "change_url": _change_url(page.room.name, transport),
     }
     response = render(request, "chat.html", context, status=error.status if error else 200)
@@ -85,7 +79,7 @@ def chat_page(
 
 def _join_page(request: HttpRequest, name: str, error: str = "") -> HttpResponse:
     try:
-        transport = _transport(request)
+        transport = shown.transport_of(request)
         page = history.read(access.viewer_of(request), name, limit=1)
     except Problem as problem:
         return error_page(request, problem)
@@ -110,14 +104,6 @@ def _older_url(request: HttpRequest, page: history.Page, user_name: str) -> str:
 def _change_url(name: str, transport: str) -> str:
     query = f"?{urlencode({'transport': transport})}" if transport else ""
     return f"{reverse('room', args=[name])}{query}"
-
-
-def _transport(request: HttpRequest) -> str:
-    """The transport that the address asks for, "" for none. Raises Problem."""
-    transport = request.GET.get("transport", "")
-    if transport and transport not in TRANSPORTS:
-        raise Problem("PARAMETER_INVALID", f"transport is {', '.join(TRANSPORTS[:-1])} or {TRANSPORTS[-1]}.")
-    return transport
 
 
 def _number(text: str) -> int | None:

@@ -1,15 +1,42 @@
 """Which address goes where. Room names come last; chat.names keeps the other first segments free of them."""
 
 from django.contrib import admin
+from django.http import HttpRequest, HttpResponseBase
 from django.urls import path
+from django.urls.resolvers import RegexPattern, URLResolver
+from django.views.decorators.csrf import csrf_exempt
 
 from chat import accounts, views
 from chat.api import api
+from chat.pages import board, settings
+from chat.pages import rooms as rooms_pages
+from chat.problems import prefers_html
 from chat.stream import endpoint, sse
+
+_api = path("", api.urls)
+
+
+@csrf_exempt  # the page checks the form's token itself; the API looks at the origin
+def rooms(request: HttpRequest) -> HttpResponseBase:
+    """/rooms/: the page for browsers that navigate, the API for programs and scripts."""
+    if prefers_html(request) and request.method in ("GET", "HEAD", "POST"):
+        return rooms_pages.rooms(request)
+    match = URLResolver(RegexPattern(r"^/"), [_api]).resolve(request.path_info)
+    response: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
+    return response
+
 
 urlpatterns = [
     path("", views.home, name="home"),
     path("events/", endpoint.events, name="events"),
+    path("-/", board.board, name="board"),
+    path("rooms/", rooms, name="rooms"),
+    path("rooms/<str:name>/membership/", rooms_pages.membership, name="room-membership"),
+    path("rooms/<str:name>/settings/", settings.settings, name="room-settings"),
+    path("rooms/<str:name>/settings/room/", settings.change, name="room-settings-room"),
+    path("rooms/<str:name>/settings/members/", settings.member, name="room-settings-members"),
+    path("rooms/<str:name>/settings/invites/", settings.invite, name="room-settings-invites"),
+    path("rooms/<str:name>/settings/restrictions/", settings.restriction, name="room-settings-restrictions"),
     path("rooms/<str:name>/events/", endpoint.room_events, name="room-events"),
     path("presence/", endpoint.presence, name="presence"),
     path("rooms/<str:name>/presence/", endpoint.room_presence, name="room-presence"),
@@ -27,7 +54,7 @@ urlpatterns = [
     path("accounts/password/", accounts.password, name="password"),
     path("accounts/close/", accounts.close, name="close"),
     path("admin/", admin.site.urls),
-    path("", api.urls),
+    _api,
     path("<str:name>", views.room, name="room"),
 ]
 handler400 = "chat.views.bad_request"

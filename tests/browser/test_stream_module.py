@@ -125,6 +125,24 @@ def test_a_handler_that_fails_loses_nothing(drive: Run, page: Page) -> None:
 
 
 @pytest.mark.parametrize("can_lose", [False, True])
+def test_what_is_beside_the_log_is_told_and_moves_no_position(drive: Run, can_lose: bool) -> None:
+    enter = "sink.aside({ type: 'enter', data: { channels: ['Zoe'] } })"
+    out = drive(f"{enter}; say('room-a:4'); {enter}; sink.aside({{ type: 'leave', data: null }})", can_lose=can_lose)
+    assert (out["got"], out["token"]) == ([["enter", "Zoe"], "room-a:4", ["enter", "Zoe"]], "room-a:4,room-b:7")
+
+
+def test_a_stream_that_moves_goes_on_where_it_was_in_rooms_that_stay(drive: Run) -> None:
+    move = "stream.move('/events/?channel=room-b&channel=room-c', 'room-c:5,room-b:1');"
+    out = drive(f"say('room-a:4', 'room-b:8'); {move} say('room-a:5', 'room-b:8', 'room-c:6', 'room-b:9')")
+    assert (out["got"], out["token"]) == (["room-a:4", "room-b:8", "room-c:6", "room-b:9"], "room-b:9,room-c:6")
+    assert out["connects"] == 2
+    out = drive(f"say('room-a:6', 'room-b:9'); {move} say('room-b:8', 'room-b:9')", can_lose=True)
+    assert out["got"] == ["room-b:8", "room-b:9"]  # what was held back is asked for again
+    out = drive(f"sink.opened('@e0ac0ce0.3.7'); {move} say('room-b:8')", "")
+    assert (out["got"], out["token"]) == (["room-b:8"], "room-b:8,room-c:5")
+
+
+@pytest.mark.parametrize("can_lose", [False, True])
 def test_a_handler_that_stops_the_stream_finds_the_token_of_what_it_was_given(drive: Run, can_lose: bool) -> None:
     said = "say('room-a:5', 'room-a:4', 'room-a:6')" if can_lose else "say('room-a:4', 'room-a:5')"
     stopping = "got.push = (id) => { got[got.length] = id; stream.stop() };"

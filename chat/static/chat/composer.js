@@ -5,9 +5,11 @@ const NEAR_LIMIT = 0.1;
  * The form in which the reader writes.
  * @param {HTMLFormElement} form
  * @param {number} max the limit of a message, in characters
- * @param {(text: string) => void} onSend
+ * @param {(text: string, type?: string) => void} onSend
+ * @param {boolean} [focus] whether to begin there
+ * @returns {{close: (words: string) => void, open: () => void}} whether one may write, and why not
  */
-export function createComposer(form, max, onSend) {
+export function createComposer(form, max, onSend, focus = true) {
   const field = form.elements.text;
   const count = form.querySelector("[data-count]");
   const draftKey = `corkboard draft ${form.action}`;
@@ -31,7 +33,14 @@ export function createComposer(form, max, onSend) {
     form.querySelector(".form-error").hidden = true;
     field.value = "";
     changed();
-    onSend(text);
+    onSend(text, form.elements.type?.value);
+    if (form.elements.type) form.elements.type.value = "0";
+  }
+
+  function close(words) {
+    form.toggleAttribute("data-closed", Boolean(words));
+    form.querySelector("fieldset").disabled = Boolean(words);
+    form.querySelector("[data-closed-words]").textContent = words;
   }
 
   form.addEventListener("submit", (event) => {
@@ -50,7 +59,8 @@ export function createComposer(form, max, onSend) {
   form.querySelector(".send").addEventListener("pointerdown", (event) => event.preventDefault());
   field.value ||= recall(draftKey);
   changed();
-  if (matchMedia("(hover: hover)").matches) field.focus({ preventScroll: true });
+  if (focus && matchMedia("(hover: hover)").matches) field.focus({ preventScroll: true });
+  return { close, open: () => close("") };
 }
 
 /** For browsers without field-sizing: as high as the text. */

@@ -5,8 +5,17 @@ const ANSWER_MS = 10_000;
 const WAIT_MAX_MS = 60_000;
 const AGAIN = new Set([429, 502, 503, 504]);
 
-/** A message that was not sent; its text says why, for people. */
-export class NotSent extends Error {}
+/** A message that was not sent; its text says why, for people, its `code` for programs. */
+export class NotSent extends Error {
+  /**
+   * @param {string} words
+   * @param {string} [code] of the refusal
+   */
+  constructor(words, code) {
+    super(words);
+    this.code = code;
+  }
+}
 
 /**
  * A key that makes repeating a post safe. randomUUID exists in secure contexts only, and plain http is none.
@@ -20,7 +29,7 @@ export function newKey() {
 /**
  * Posts a message until the service answers, always under the same key: the service stores it once.
  * @param {string} url
- * @param {{key: string, from: string, text: string}} message
+ * @param {{key: string, from: string, text: string, type?: string}} message
  * @param {(words: string) => void} onWait told what is waited for between two attempts
  * @returns {Promise<object>} the stored message
  * @throws {NotSent}
@@ -29,7 +38,7 @@ export async function deliver(url, message, onWait) {
   for (let attempt = 1; ; attempt += 1) {
     const answer = await post(url, message);
     if (answer?.ok) return answer.json().catch(() => { throw new NotSent("The answer could not be read."); });
-    if (answer && !AGAIN.has(answer.status)) throw new NotSent(await reasonOf(answer));
+    if (answer && !AGAIN.has(answer.status)) throw await refusal(answer);
     if (!answer && !navigator.onLine) {
       onWait("Waiting for the network…");
       await untilOnline();
@@ -37,21 +46,21 @@ export async function deliver(url, message, onWait) {
       continue;
     }
     const ms = retryAfter(answer) ?? backoff(attempt);
-    if (attempt >= TRIES || ms > WAIT_MAX_MS) throw new NotSent(answer ? await reasonOf(answer) : "The server can't be reached.");
+    if (attempt >= TRIES || ms > WAIT_MAX_MS) throw answer ? await refusal(answer) : new NotSent("The server can't be reached.");
     onWait(answer?.status === 429 ? "Slowing down a little…" : "Trying again…");
     await new Promise((resolve) => setTimeout(resolve, ms));
   }
 }
 
 /** The response, or null when the network failed or took too long. */
-async function post(url, { key, from, text }) {
+async function post(url, { key, from, text, type = "0" }) {
   const given = new AbortController();
   const timer = setTimeout(() => given.abort(), ANSWER_MS);
   try {
     return await fetch(url, {
       method: "POST",
       headers: { Accept: "application/json", "Idempotency-Key": key },
-      body: new URLSearchParams({ from, text }),
+      body: new URLSearchParams({ from, text, type }),
       signal: given.signal,
     });
   } catch {
@@ -61,9 +70,19 @@ async function post(url, { key, from, text }) {
   }
 }
 
-async function reasonOf(answer) {
+async function refusal(answer) {
   const problem = await answer.json().catch(() => null);
-  return problem?.detail || problem?.title || `The server answered ${answer.status}.`;
+  return new NotSent(wordsOf(problem, answer.status), problem?.code);
+}
+
+/**
+ * A refusal in words.
+ * @param {{detail?: string, title?: string}|null} problem
+ * @param {number} status
+ * @returns {string}
+ */
+export function wordsOf(problem, status) {
+  return problem?.detail || problem?.title || `The server answered ${status}.`;
 }
 
 /** The wait that the answer asks for, in ms, or undefined. */

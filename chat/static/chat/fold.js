@@ -14,10 +14,15 @@ export function foldLong(element) {
   const button = document.getElementById("unfold-template").content.firstElementChild.cloneNode(true);
   note.dataset.folded = "";
   note.append(button);
-  button.addEventListener("click", () => {
-    holdStill(element.closest("[data-log]"), element, () => {
-      delete note.dataset.folded;
-      button.remove();
-    });
-  });
+  button.addEventListener("click", () => holdStill(element.closest("[data-log]"), element, () => unfold(element)));
+}
+
+/**
+ * Shows a message whole.
+ * @param {HTMLElement} element
+ */
+export function unfold(element) {
+  const note = element.querySelector(".note");
+  delete note.dataset.folded;
+  note.querySelector("[data-unfold]")?.remove();
 }

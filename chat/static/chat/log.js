@@ -1,10 +1,15 @@
-import { authorOf, createDay, createMessage, dateOf, dress, identify } from "./message.js";
+import { authorOf, createDay, createMessage, dateOf, dress, identify, showBody } from "./message.js";
 import { keepPlace } from "./scroll.js";
 
 /** One author's messages within five minutes are shown as one. */
 const TOGETHER_MS = 5 * 60_000;
 /** A page left open for days keeps only so many; the earlier ones can be loaded again. */
 const SHOWN_MAX = 1000;
+/** So many changes of messages that are not on the page are kept, for when a history on its way shows them as they were. */
+const UNSEEN_MAX = 200;
+const NOTICES_MAX = 50;
+/** What people do. */
+const PEOPLE = 3;
 
 /** The messages on the page: each once, ordered by id, those on their way at the end. */
 export class Log {
@@ -12,26 +17,29 @@ export class Log {
   #list;
   #empty;
   #user;
+  #offer;
   #shown = new Map();
+  #unseen = new Map();
+  #lastId = 0;
 
   /**
    * @param {HTMLElement} scroller the log, with the server's messages in its list
    * @param {string} user the reader's name
+   * @param {(element: HTMLElement) => void} offer told of each stored message that is new on the page, or changed
    */
-  constructor(scroller, user) {
+  constructor(scroller, user, offer) {
     this.#scroller = scroller;
     this.#list = scroller.querySelector("[data-messages]");
     this.#empty = scroller.querySelector("[data-empty]");
     this.#user = user;
-    for (const element of this.#list.querySelectorAll(".message")) {
-      this.#shown.set(Number(element.dataset.id), dress(element));
-    }
+    this.#offer = offer;
+    for (const element of this.#list.querySelectorAll(".message")) this.#keep(Number(element.dataset.id), dress(element));
     this.#arrange();
   }
 
   /** The smallest id on the page, or undefined. */
   get firstId() {
-    const first = this.#list.querySelector(".message:not([data-state])");
+    const first = this.#list.querySelector(".message:not([data-state], [data-notice])");
     return first ? Number(first.dataset.id) : undefined;
   }
 
@@ -55,6 +63,37 @@ export class Log {
   }
 
   /**
+   * Shows a message as it is now: edited, or deleted.
+   * @param {{id: number, text?: string, edited?: string, deleted?: boolean}} message
+   */
+  change(message) {
+    const element = this.#shown.get(message.id);
+    if (element) {
+      keepPlace(this.#scroller, () => showBody(element, message));
+      this.#offer(element);
+      return;
+    }
+    this.#unseen.set(message.id, message);
+    if (this.#unseen.size > UNSEEN_MAX) this.#unseen.delete(this.#unseen.keys().next().value);
+  }
+
+  /**
+   * Says in a quiet line what is not kept: that somebody came or went.
+   * @param {object} message without an id
+   */
+  addNotice(message) {
+    const element = createMessage({ ...message, id: this.#lastId, date: new Date().toISOString() }, this.#user);
+    element.dataset.notice = "";
+    keepPlace(this.#scroller, () => {
+      this.#insert(element, this.#lastId);
+      const notices = this.#list.querySelectorAll("[data-notice]");
+      const many = notices.length > NOTICES_MAX;
+      if (many) notices[0].remove();
+      this.#arrange(many ? undefined : element);
+    });
+  }
+
+  /**
    * Adds earlier messages, without reading them out.
    * @param {object[]} messages
    */
@@ -62,8 +101,8 @@ export class Log {
     const fresh = messages.filter((message) => !this.has(message.id)).sort((a, b) => a.id - b.id);
     this.#scroller.setAttribute("aria-live", "off");
     keepPlace(this.#scroller, () => {
-      const elements = fresh.map((message) => createMessage(message, this.#user));
-      fresh.forEach((message, index) => this.#shown.set(message.id, elements[index]));
+      const elements = fresh.map((message) => createMessage({ ...message, ...this.#unseen.get(message.id) }, this.#user));
+      fresh.forEach((message, index) => this.#keep(message.id, elements[index]));
       this.#list.prepend(...elements);
       this.#arrange();
     });
@@ -113,22 +152,37 @@ export class Log {
       this.#shown.get(id).remove();
       this.#shown.delete(id);
     }
+    for (const notice of this.#list.querySelectorAll("[data-notice]")) {
+      if (Number(notice.dataset.id) <= ids.at(-1)) notice.remove();
+    }
     this.#arrange();
     return true;
   }
 
   #place(element, id) {
+    const moved = this.#insert(element, id);
+    this.#keep(id, element);
+    this.#arrange(moved ? undefined : element);
+  }
+
+  #keep(id, element) {
+    this.#shown.set(id, element);
+    this.#lastId = Math.max(this.#lastId, id);
+    this.#offer(element);
+  }
+
+  /** Puts an element where its id belongs, before what is on its way. Returns whether it was elsewhere before. */
+  #insert(element, id) {
     let before = null;
     let other = this.#list.lastElementChild;
     for (; other; other = other.previousElementSibling) {
       if (other === element || other.matches(".day")) continue;
-      if (!other.dataset.state && Number(other.dataset.id) < id) break;
+      if (!other.dataset.state && Number(other.dataset.id) <= id) break;
       before = other;
     }
     const moved = element.isConnected && nextMessage(element) !== before;
     if (moved || !element.isConnected) this.#list.insertBefore(element, before);
-    this.#shown.set(id, element);
-    this.#arrange(moved ? undefined : element);
+    return moved;
   }
 
   /** Draws the lines between days and joins an author's messages; all of them, or around one element only. */
@@ -146,9 +200,14 @@ export class Log {
     const date = dateOf(element);
     const sameDay = previous && dateOf(previous).toDateString() === date.toDateString();
     if (!sameDay) element.before(createDay(date));
-    const together = sameDay && authorOf(previous) === authorOf(element) && date - dateOf(previous) < TOGETHER_MS;
+    const together = sameDay && areAlike(previous, element) && date - dateOf(previous) < TOGETHER_MS;
     element.toggleAttribute("data-continued", together && !previous.matches('[data-state="failed"]'));
   }
+}
+
+function areAlike(one, other) {
+  const type = one.dataset.type;
+  return authorOf(one) === authorOf(other) && type === other.dataset.type && Number(type) <= PEOPLE;
 }
 
 function nextMessage(element) {

@@ -1,4 +1,5 @@
-import { foldLong } from "./fold.js";
+import { closeEditor } from "./editor.js";
+import { foldLong, unfold } from "./fold.js";
 import { showText } from "./links.js";
 
 const TIME = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
@@ -15,6 +16,8 @@ const PINS = 8;
  * @property {string} text
  * @property {number} [type]
  * @property {boolean} [verified]
+ * @property {string} [edited] when it was edited, ISO 8601
+ * @property {boolean} [deleted] then there is no text
  */
 
 /**
@@ -27,10 +30,9 @@ export function createMessage(message, user) {
   const element = document.getElementById("message-template").content.firstElementChild.cloneNode(true);
   element.querySelector(".author").textContent = message.from;
   element.querySelector("time").dateTime = message.date;
-  element.querySelector(".text").textContent = message.text;
   element.toggleAttribute("data-own", message.from === user);
   identify(element, message);
-  return dress(element);
+  return dress(element, message);
 }
 
 /**
@@ -49,18 +51,50 @@ export function identify(element, message) {
 /**
  * Adds what only a script can: the reader's own time zone, links, the author's colour.
  * @param {HTMLElement} element as the template or the server made it
+ * @param {{text: string, edited?: string, deleted?: boolean}} [body] of the message; without it what the element shows
  * @returns {HTMLElement} the same
  */
-export function dress(element) {
+export function dress(element, body = bodyOf(element)) {
   const author = authorOf(element);
   element.dataset.pin = pinOf(author);
   element.querySelector(".pin").textContent = initialOf(author);
-  const text = element.querySelector(".text");
-  showText(text, text.textContent);
-  foldLong(element);
+  showBody(element, body);
   const time = element.querySelector("time");
   showTime(time, time.dateTime);
   return element;
+}
+
+/**
+ * Shows a message's text as it is now. Of a deleted one nothing stays on the page.
+ * @param {HTMLElement} element
+ * @param {{text: string, edited?: string, deleted?: boolean}} body
+ */
+export function showBody(element, { text, edited, deleted }) {
+  unfold(element);
+  if (deleted) closeEditor(element);
+  const shown = element.querySelector(".text");
+  showText(shown, deleted ? "" : text);
+  shown.hidden = Boolean(deleted);
+  element.toggleAttribute("data-deleted", Boolean(deleted));
+  element.querySelector(".deleted").hidden = !deleted;
+  const mark = element.querySelector(".edited");
+  mark.hidden = !edited || Boolean(deleted);
+  if (!mark.hidden) showTime(mark.querySelector("time"), edited);
+  foldLong(element);
+}
+
+/**
+ * @param {HTMLElement} element a message
+ * @returns {string} as it was written
+ */
+export function textOf(element) {
+  return element.querySelector(".text").textContent;
+}
+
+function bodyOf(element) {
+  const mark = element.querySelector(".edited");
+  const edited = mark.hidden ? undefined : mark.querySelector("time").dateTime;
+  return { text: textOf(element), edited, deleted: element.hasAttribute("data-deleted") };
 }
 
 /**

@@ -19,16 +19,17 @@ export class Outbox {
     this.#user = user;
     this.#log = log;
     this.#storageKey = `corkboard outbox ${url} ${user}`;
-    for (const { key, text, date } of this.#stored()) this.#enter({ key, text, date });
+    for (const { key, text, type, date } of this.#stored()) this.#enter({ key, text, type, date });
     this.#work();
   }
 
   /**
    * Sends a message.
    * @param {string} text
+   * @param {string} [type] of the message: a moderator's can be another than "0"
    */
-  send(text) {
-    this.#enter({ key: newKey(), text, date: new Date().toISOString() });
+  send(text, type = "0") {
+    this.#enter({ key: newKey(), text, type, date: new Date().toISOString() });
     this.#work();
   }
 
@@ -44,7 +45,17 @@ export class Outbox {
     this.#log.settle(entry.element, message);
     entry.delivery.remove();
     entry.element = null;
+    entry.id = message.id;
     return true;
+  }
+
+  /**
+   * Forgets a message that was stored, whatever the answer to its post will be: it was deleted.
+   * @param {number} id
+   */
+  forget(id) {
+    const entry = this.#entries.find((one) => one.id === id);
+    if (entry) this.#leave(entry, null);
   }
 
   #enter(entry) {
@@ -54,7 +65,8 @@ export class Outbox {
   }
 
   #show(entry) {
-    entry.element = this.#log.addPending({ from: this.#user, text: entry.text, date: entry.date });
+    const { text, type, date } = entry;
+    entry.element = this.#log.addPending({ from: this.#user, text, type, date });
     entry.delivery = document.getElementById("delivery-template").content.firstElementChild.cloneNode(true);
     entry.delivery.querySelector("[data-retry]").addEventListener("click", () => this.#retry(entry));
     entry.delivery.querySelector("[data-discard]").addEventListener("click", () => this.#leave(entry, null));
@@ -70,14 +82,18 @@ export class Outbox {
   }
 
   async #deliver(entry) {
-    const message = { key: entry.key, from: this.#user, text: entry.text };
+    const message = { key: entry.key, from: this.#user, text: entry.text, type: entry.type };
     try {
       this.#leave(entry, await deliver(this.#url, message, (words) => say(entry, "waiting", words)));
     } catch (error) {
+      if (!this.#entries.includes(entry)) return; // forgotten meanwhile
+      // It was stored before, and changed since: the log has it as it is now.
+      if (error.code === "IDEMPOTENCY_KEY_REUSED") return this.#leave(entry, null);
       entry.failed = true;
       if (!entry.element) this.#show(entry);
       say(entry, "failed", `Not sent. ${error.message}`);
     }
+    return undefined;
   }
 
   #retry(entry) {
@@ -87,7 +103,7 @@ export class Outbox {
   }
 
   #leave(entry, message) {
-    this.#entries.splice(this.#entries.indexOf(entry), 1);
+    this.#entries = this.#entries.filter((one) => one !== entry);
     this.#store();
     if (!entry.element) return;
     entry.delivery.remove();
@@ -97,7 +113,7 @@ export class Outbox {
 
   /** Kept over a reload, with their keys: what was stored already is not stored again. */
   #store() {
-    const plain = this.#entries.map(({ key, text, date }) => ({ key, text, date }));
+    const plain = this.#entries.map(({ key, text, type, date }) => ({ key, text, type, date }));
     try {
       if (plain.length) sessionStorage.setItem(this.#storageKey, JSON.stringify(plain));
       else sessionStorage.removeItem(this.#storageKey);

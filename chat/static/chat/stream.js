@@ -30,13 +30,12 @@ export class Stream {
    * @param {string} options.url the events endpoint, see eventsUrl
    * @param {Connect} options.connect of a module in transports/ (its type is in transports/sink.js)
    * @param {string} [options.bearer] a token of an account, for pages of other sites
-   * @param {(event: {type: string, id: string, data: any}) => void} options.onEvent logged events, and `stream-reset`
-   *   with `data.channels`: load their history again
+   * @param {(event: {type: string, id: string, data: any}) => void} options.onEvent logged events; `stream-reset` with
+   *   `data.channels`: load their history again; and, with an empty id, `enter` and `leave` as they happen
    * @param {(status: {state: string, until?: number, text?: string}) => void} [options.onStatus] see docs/javascript.md
    */
   constructor({ url, connect, bearer, onEvent, onStatus = () => {} }) {
-    const address = new URL(url, globalThis.location?.href);
-    this.#request = { url: address, bearer, positions: new Positions(channelsOf(address)) };
+    this.#request = { bearer, ...aim(url) };
     this.#connect = connect;
     this.#onEvent = onEvent;
     this.#onStatus = onStatus;
@@ -64,6 +63,18 @@ export class Stream {
     this.#open();
   }
 
+  /**
+   * Follows other rooms, on a new connection: those it followed go on where they are.
+   * @param {string} url see eventsUrl
+   * @param {string} [token] where to start in rooms that are new; without one from now on
+   */
+  move(url, token = "") {
+    const from = [this.#request.positions.full, token].filter(Boolean).join(",");
+    this.stop();
+    Object.assign(this.#request, aim(url));
+    this.start(from);
+  }
+
   /** Ends for good, until the next start. */
   stop() {
     this.#listening?.abort();
@@ -83,6 +94,7 @@ export class Stream {
       opened: alive((token) => this.#request.positions.learn(token)),
       event: alive((event) => this.#event(event)),
       newest: alive((id) => this.#newest(id)),
+      aside: alive(({ type, data }) => data && this.#deliver({ type, id: "", data })),
       reset: alive((channels, token) => this.#reset(channels, token)),
       refused: say((problem) => this.#refused(problem)),
       ended: say(() => this.#ended()),
@@ -197,4 +209,9 @@ export class Stream {
     clearTimeout(this.#timers[name]);
     this.#timers[name] = 0;
   }
+}
+
+function aim(url) {
+  const address = new URL(url, globalThis.location?.href);
+  return { url: address, positions: new Positions(channelsOf(address)) };
 }

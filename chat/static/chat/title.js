@@ -1,18 +1,25 @@
 /**
  * Counts messages that arrive while the page is hidden in its title: "(3) Lobby".
- * @returns {() => void} to call for each message
+ * @returns {{count: () => void, rename: (title: string) => void}} `count` for each message
  */
 export function createUnread() {
-  const title = document.title;
+  let title = document.title;
   let count = 0;
+  const show = () => (document.title = count ? `(${count}) ${title}` : title);
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) return;
     count = 0;
-    document.title = title;
+    show();
   });
-  return () => {
-    if (!document.hidden) return;
-    count += 1;
-    document.title = `(${count}) ${title}`;
+  return {
+    count() {
+      if (!document.hidden) return;
+      count += 1;
+      show();
+    },
+    rename(next) {
+      title = next;
+      show();
+    },
   };
 }

@@ -51,6 +51,7 @@ export function connect(request, sink) {
     opened: heard(sink.opened),
     event: heard(sink.event),
     newest: heard(sink.newest),
+    aside: heard(sink.aside),
     reset: heard(sink.reset),
     refused: sink.refused,
     ended: () => (isGood ? sink.ended() : missed()),

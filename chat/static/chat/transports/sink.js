@@ -14,10 +14,14 @@
  * @property {(token: string) => void} opened the position at which the service starts
  * @property {(event: {id: string, type: string, data: any}) => void} event
  * @property {(id: string) => void} newest the newest id of a room
+ * @property {(notice: {type: string, data: any}) => void} aside what is said beside the log, of ASIDE
  * @property {(channels: string[], token: string) => void} reset
  * @property {(problem: {status?: number, text?: string, detail?: string}) => void} refused
  * @property {() => void} ended
  */
+
+/** What goes on in a room beside its log: without an id, so it moves no position and is never repeated. */
+export const ASIDE = ["enter", "leave"];
 
 /**
  * Gives one event of the wire to the sink: server-sent events and frames of a socket mean the same.
@@ -29,6 +33,7 @@ export function pass(sink, { id, type, data }) {
   else if (type === "stream-reset") sink.reset(data?.channels ?? [], id);
   else if (type === "stream-error") sink.refused(data);
   else if (type === "newest") sink.newest(data?.id ?? "");
+  else if (ASIDE.includes(type)) sink.aside({ type, data });
   else if (type !== "keep-alive" && id && data) sink.event({ id, type, data });
   else sink.heard();
 }

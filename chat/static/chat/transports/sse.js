@@ -1,11 +1,12 @@
 import { parse } from "../wire.js";
 import { readEvents } from "./event-reader.js";
-import { headersOf, pass, problemOf } from "./sink.js";
+import { ASIDE, headersOf, pass, problemOf } from "./sink.js";
 
 /** An EventSource hears only types that it knows by name. The ids of the others come with the next one. */
 const TYPES = [
   ...["message", "message-edited", "message-deleted", "reaction", "room-changed"],
   ...["stream-open", "stream-reset", "stream-error", "newest", "keep-alive"],
+  ...ASIDE,
 ];
 
 /**

@@ -1,0 +1,95 @@
+"""/rooms/: the rooms that one may know of, and a form to make another."""
+
+import re
+import unicodedata
+from typing import Any
+
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.csrf import csrf_protect
+from django.views.decorators.http import require_POST
+
+from chat import access, actions
+from chat.access import Person
+from chat.models import Room
+from chat.problems import Problem, error_page
+from chat.shown import may_moderate
+
+PAGE = 200
+# Which field of the form a refusal is about.
+FIELDS = {
+    "NAME_INVALID": "name",
+    "ROOM_INVALID": "name",
+    "ROOM_TAKEN": "name",
+    "TEXT_INVALID": "title",
+    "PARAMETER_INVALID": "visibility",
+    "ROOM_ACCESS_DENIED": "visibility",
+}
+
+
+@csrf_protect
+def rooms(request: HttpRequest) -> HttpResponse:
+    """GET /rooms/ shows the page; POST makes a room and goes there."""
+    if request.method != "POST":
+        return _page(request, {}, None)
+    form = {name: request.POST.get(name, "") for name in ("title", "name", "topic", "visibility")}
+    try:
+        room = actions.create_room(
+            access.person_of(request),
+            form["name"].strip() or suggested_name(form["title"]),
+            title=form["title"],
+            topic=form["topic"],
+            visibility=form["visibility"] or Room.Visibility.OPEN,
+        )
+    except Problem as problem:
+        return _page(request, form, problem)
+    return HttpResponseRedirect(reverse("room", args=[room.name]), status=303)
+
+
+@require_POST
+def membership(request: HttpRequest, name: str) -> HttpResponse:
+    """POST: `join` a room that one may read, or `leave` it; then back to the list."""
+    try:
+        person = access.person_of(request)
+        room = access.known_room(person, name)
+        if "leave" in request.POST:
+            actions.leave_room(person, room)
+        else:
+            actions.join_room(person, room)
+    except Problem as problem:
+        return error_page(request, problem)
+    return HttpResponseRedirect(reverse("rooms"), status=303)
+
+
+def suggested_name(title: str) -> str:
+    """A name for a room of this title: its letters and digits, as far as ASCII has them. "" when it has none."""
+    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:64]
+
+
+def _page(request: HttpRequest, form: dict[str, str], problem: Problem | None) -> HttpResponse:
+    person = access.viewer_of(request)
+    found = list(_rooms(person, request.GET.get("after", ""))[: PAGE + 1])
+    for room in found:
+        room.may_moderate = may_moderate(person, room)
+    context: dict[str, Any] = {
+        "mine": [room for room in found[:PAGE] if room.role],
+        "others": [room for room in found[:PAGE] if not room.role],
+        "after": found[PAGE - 1].name_key if len(found) > PAGE else "",
+        "form": form,
+        "error": problem.detail if problem else "",
+        "error_field": FIELDS.get(problem.code, "form") if problem else "",
+        "title_max": actions.TITLE_MAX,
+        "topic_max": actions.TOPIC_MAX,
+    }
+    response = render(request, "rooms.html", context, status=problem.status if problem else 200)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _rooms(person: Person, after: str) -> Any:
+    rooms = access.known_rooms(person).annotate(size=Count("memberships"))
+    # PostgreSQL takes no NUL.
+    return rooms.filter(name_key__gt=after.lower()) if after.isprintable() else rooms.none()

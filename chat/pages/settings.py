@@ -1,0 +1,152 @@
+"""/rooms/<room>/settings/: the room, who belongs to it, links into it, mutes and bans.
+
+One page; each of its forms posts to an address of its own, works without JavaScript, and comes back with 303.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from django import conf
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+
+from chat import access, actions, directory
+from chat.access import Person
+from chat.models import Membership, Room
+from chat.problems import Problem, error_page
+from chat.shown import may_own
+
+Work = Callable[[HttpRequest, Person, Room], Room | None]
+
+
+@require_safe
+def settings(request: HttpRequest, name: str) -> HttpResponse:
+    """GET: for moderators; what only owners may change is shown to owners."""
+    return _page(request, name)
+
+
+@require_POST
+def change(request: HttpRequest, name: str) -> HttpResponse:
+    """POST: title, topic, visibility, archived."""
+    return _do(request, name, "room", _change)
+
+
+@require_POST
+def member(request: HttpRequest, name: str) -> HttpResponse:
+    """POST: another role for a member, or `remove`."""
+    return _do(request, name, "members", _member)
+
+
+@require_POST
+def invite(request: HttpRequest, name: str) -> HttpResponse:
+    """POST: a link into the room, shown once on the page that comes back; or `withdraw` one."""
+    return _do(request, name, "invites", _invite)
+
+
+@require_POST
+def restriction(request: HttpRequest, name: str) -> HttpResponse:
+    """POST: `lift` a mute or a ban."""
+    return _do(request, name, "restrictions", _lift)
+
+
+def _change(request: HttpRequest, person: Person, room: Room) -> Room:
+    changes: dict[str, Any] = {"title": request.POST.get("title", ""), "topic": request.POST.get("topic", "")}
+    if (visibility := request.POST.get("visibility", room.visibility)) != room.visibility:
+        changes["visibility"] = visibility
+    if (archived := "archived" in request.POST) != (room.archived_at is not None):
+        changes["archived"] = archived
+    changed = actions.change_room(person, room, **changes)
+    messages.success(request, "Saved.", extra_tags="room")
+    return changed
+
+
+def _member(request: HttpRequest, person: Person, room: Room) -> None:
+    user = directory.member(room, request.POST.get("username", ""))
+    if "remove" in request.POST:
+        actions.remove_member(person, room, user)
+        messages.success(request, f"{user.shown_name} is not a member any more.", extra_tags="members")
+    else:
+        actions.set_role(person, room, user, request.POST.get("role", ""))
+        messages.success(request, f"{user.shown_name}: saved.", extra_tags="members")
+
+
+def _invite(request: HttpRequest, person: Person, room: Room) -> None:
+    if "withdraw" in request.POST:
+        actions.withdraw_invite(person, room, directory.invite_row(room, request.POST["withdraw"]))
+        messages.success(request, "The link is void now.", extra_tags="invites")
+        return
+    days = request.POST.get("days", "")
+    number = int(days) if days.isascii() and days.isdigit() and len(days) < 4 else 0
+    _, secret = actions.invite(person, room, number)
+    base = conf.settings.PUBLIC_URL or f"{request.scheme}://{request.get_host()}"
+    messages.success(request, f"{base}/accounts/invites/{secret}/", extra_tags="link")
+
+
+def _lift(request: HttpRequest, person: Person, room: Room) -> None:
+    actions.lift(person, room, directory.restriction_row(room, request.POST.get("lift", "")))
+    messages.success(request, "Lifted.", extra_tags="restrictions")
+
+
+def _do(request: HttpRequest, name: str, section: str, work: Work) -> HttpResponse:
+    """Do the work of a form of `section`; a refusal is said there, with what was written."""
+    try:
+        person = access.person_of(request)
+        room = access.known_room(person, name)
+        access.check_moderate(person, room)
+        changed = work(request, person, room)
+    except Problem as problem:
+        return _page(request, name, section, problem)
+    url = reverse("room-settings", args=[(changed or room).name])
+    return HttpResponseRedirect(f"{url}#{section}", status=303)
+
+
+def _page(request: HttpRequest, name: str, section: str = "", problem: Problem | None = None) -> HttpResponse:
+    try:
+        person = access.viewer_of(request)
+        room = access.known_room(person, name)
+        access.check_signed_in(person)
+        access.check_moderate(person, room)
+    except Problem as refusal:
+        return error_page(request, refusal)
+    context = {
+        "room": room,
+        "can_own": may_own(person, room),
+        "is_direct": room.kind != Room.Kind.ROOM,
+        "members": directory.members(room),
+        "roles": Membership.Role.choices,
+        "invites": [(directory.invite_data(one)["id"], one) for one in directory.invites(room)],
+        "restrictions": [(directory.restriction_data(one)["id"], one) for one in directory.restrictions(room)],
+        "form": _form(request, room, section),
+        "error": problem.detail if problem else "",
+        "error_section": section if problem else "",
+        "error_field": _field(problem) if problem and section == "room" else "",
+        "notices": [(notice.extra_tags, notice.message) for notice in messages.get_messages(request)],
+        "title_max": actions.TITLE_MAX,
+        "topic_max": actions.TOPIC_MAX,
+    }
+    response = render(request, "room_settings.html", context, status=problem.status if problem else 200)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _form(request: HttpRequest, room: Room, section: str) -> dict[str, Any]:
+    """What the form of the room shows: what was written when it was refused, else what is."""
+    if section == "room":
+        written = {name: request.POST.get(name, "") for name in ("title", "topic", "visibility")}
+        return {**written, "archived": "archived" in request.POST}
+    return {
+        "title": room.title,
+        "topic": room.topic,
+        "visibility": room.visibility,
+        "archived": room.archived_at is not None,
+    }
+
+
+def _field(problem: Problem) -> str:
+    """Which field of the room's form a refusal is about."""
+    if problem.code in ("TEXT_INVALID", "ROOM_INVALID"):
+        return "topic" if "topic" in problem.detail else "title"
+    return "visibility"

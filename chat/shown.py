@@ -1,0 +1,62 @@
+"""What the pages show of a room: its messages with their dates, and what the reader may do there."""
+
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from chat import access
+from chat.access import Person
+from chat.history import Page
+from chat.models import Room
+from chat.problems import Problem
+
+TRANSPORTS = ("sse", "long-poll", "websocket")  # of `?transport=`; without it the page finds one that works
+
+
+def page_context(user_name: str, transport: str) -> dict[str, Any]:
+    """What every page with rooms has."""
+    return {
+        "user_name": user_name,
+        "transport": transport,
+        "text_max": settings.MESSAGE_MAX_CHARS,
+        "edit_minutes": settings.EDIT_MINUTES,
+    }
+
+
+def room_context(person: Person, page: Page) -> dict[str, Any]:
+    """One room with a page of its messages, oldest first, for _room.html."""
+    return {
+        "room": page.room,
+        "messages": [_shown(message) for message in reversed(page.messages)],
+        "last_event_id": page.token,
+        "can_moderate": may_moderate(person, page.room),
+    }
+
+
+def may_own(person: Person, room: Room) -> bool:
+    """Whether to offer what owners do. `room` is of access, which knows the role."""
+    return access.can_own(person, room)
+
+
+def may_moderate(person: Person, room: Room) -> bool:
+    """Whether to offer what moderators do."""
+    return access.can_moderate(person, room)
+
+
+def transport_of(request: HttpRequest) -> str:
+    """The transport that the address asks for, "" for none. Raises Problem."""
+    transport = request.GET.get("transport", "")
+    if transport and transport not in TRANSPORTS:
+        raise Problem("PARAMETER_INVALID", f"transport is {', '.join(TRANSPORTS[:-1])} or {TRANSPORTS[-1]}.")
+    return transport
+
+
+def _shown(message: dict[str, Any]) -> dict[str, Any]:
+    edited = message.get("edited")
+    dates = {
+        "when": datetime.fromisoformat(message["date"]),
+        "edited_at": datetime.fromisoformat(edited) if edited else None,
+    }
+    return message | dates

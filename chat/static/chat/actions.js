@@ -1,0 +1,143 @@
+import { wordsOf } from "./deliver.js";
+import { createEditor } from "./editor.js";
+import { authorOf, dateOf, textOf } from "./message.js";
+
+/** What people write: lines of the service can't be changed. */
+const PEOPLE = 3;
+const MUTES = [["10 minutes", 10], ["1 hour", 60], ["1 day", 1440]];
+
+/**
+ * What one may do with a message: edit and delete one's own, and, as a moderator, delete any, mute and ban its author.
+ * The service decides; the page offers only what has a chance.
+ * @param {HTMLElement} scroller the log
+ * @param {object} options
+ * @param {string} options.base `/rooms/<room>/`
+ * @param {string} options.me the shown name of who is signed in, "" for nobody
+ * @param {boolean} options.isModerator
+ * @param {number} options.editMinutes
+ * @param {(message: object) => void} options.change told of the message as it is now
+ * @returns {(element: HTMLElement) => void} see Log
+ */
+export function createActions(scroller, { base, me, isModerator, editMinutes, change }) {
+  const isMine = (element) => me !== "" && element.dataset.verified === "true" && authorOf(element) === me;
+  const isInTime = (element) => Date.now() - dateOf(element) < editMinutes * 60_000;
+  const idOf = (element) => Number(element.dataset.id);
+  const buttonOf = (element) => element.querySelector(".more");
+
+  function offer(element) {
+    const isOffered = !element.hasAttribute("data-deleted") && Number(element.dataset.type) <= PEOPLE;
+    buttonOf(element).hidden = !isOffered || !(isModerator || isMine(element));
+    if (!isOffered) close(element);
+  }
+
+  function choicesOf(element) {
+    const isOpen = isMine(element) && isInTime(element);
+    return [
+      ...(isOpen ? [["Edit", () => edit(element)]] : []),
+      ...(isOpen || isModerator ? [["Delete", () => askDelete(element)]] : []),
+      ...(isModerator && !isMine(element) ? [["Mute…", () => askMute(element)], ["Ban…", () => askBan(element)]] : []),
+    ];
+  }
+
+  function open(element) {
+    const choices = choicesOf(element);
+    show(element, choices.length ? "" : "It is too late to change this message.", choices);
+  }
+
+  /** The row below the message: words, then buttons; the focus goes to the first. */
+  function show(element, words, choices, isRefusal = false) {
+    element.querySelector(".actions")?.remove();
+    const row = document.getElementById("actions-template").content.firstElementChild.cloneNode(true);
+    const line = row.querySelector("[data-words]");
+    line.hidden = !words;
+    line.toggleAttribute("data-refusal", isRefusal);
+    const buttons = [...choices, ["Cancel", () => leave(element)]].map(([label, work]) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "quiet-button";
+      button.textContent = choices.length || label !== "Cancel" ? label : "Close";
+      button.addEventListener("click", work);
+      return button;
+    });
+    row.append(...buttons);
+    element.append(row);
+    line.textContent = words; // after it is on the page, so that it is read out
+    buttonOf(element).setAttribute("aria-expanded", "true");
+    buttons[0].focus({ preventScroll: true });
+    row.scrollIntoView({ block: "nearest" });
+  }
+
+  function close(element) {
+    element.querySelector(".actions")?.remove();
+    buttonOf(element).setAttribute("aria-expanded", "false");
+  }
+
+  function leave(element) {
+    close(element);
+    buttonOf(element).focus({ preventScroll: true });
+  }
+
+  function edit(element) {
+    close(element);
+    createEditor(element, textOf(element), async (text) => {
+      const refusal = await ask("PATCH", `messages/${idOf(element)}/`, { text }, change);
+      if (!refusal) leave(element);
+      return refusal;
+    });
+  }
+
+  function askDelete(element) {
+    show(element, "Delete this message for everybody?", [["Delete", () => finish(element, remove(element))]]);
+  }
+
+  function remove(element) {
+    const id = idOf(element);
+    return ask("DELETE", `messages/${id}/`, undefined, () => change({ id, deleted: true }));
+  }
+
+  function askMute(element) {
+    const work = (minutes) => () => finish(element, restrict(element, "mute", minutes), "Muted.");
+    show(element, `For how long may ${authorOf(element)} not post here?`, MUTES.map(([label, minutes]) => [label, work(minutes)]));
+  }
+
+  function askBan(element) {
+    const work = () => finish(element, restrict(element, "ban"), "Banned. The settings of the room undo it.");
+    show(element, `Ban ${authorOf(element)} from this room?`, [["Ban", work]]);
+  }
+
+  function restrict(element, kind, minutes) {
+    return ask("POST", "restrictions/", { kind, message_id: idOf(element), ...(minutes && { minutes }) });
+  }
+
+  async function finish(element, work, words = "") {
+    const refusal = await work;
+    if (refusal || words) show(element, refusal || words, [], Boolean(refusal));
+  }
+
+  /** Asks the service. Returns why not, in words, or "". */
+  async function ask(method, path, body, done = () => {}) {
+    const json = { Accept: "application/json", ...(body && { "Content-Type": "application/json" }) };
+    try {
+      const answer = await fetch(base + path, { method, headers: json, body: body && JSON.stringify(body) });
+      const data = answer.status === 204 ? null : await answer.json().catch(() => null);
+      if (!answer.ok) return wordsOf(data, answer.status);
+      done(data);
+      return "";
+    } catch {
+      return "The server can't be reached. Try again.";
+    }
+  }
+
+  scroller.addEventListener("click", ({ target }) => {
+    const button = target.closest(".more");
+    if (!button) return;
+    const element = button.closest(".message");
+    if (button.getAttribute("aria-expanded") === "true") close(element);
+    else open(element);
+  });
+  scroller.addEventListener("keydown", (event) => {
+    const element = event.target.closest(".actions")?.closest(".message");
+    if (event.key === "Escape" && element) leave(element);
+  });
+  return offer;
+}

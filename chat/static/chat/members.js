@@ -1,0 +1,60 @@
+import { wordsOf } from "./deliver.js";
+
+/**
+ * The list of a room's members, asked for when somebody opens it; from there one writes to one of them alone.
+ * @param {HTMLDetailsElement} details
+ * @param {string} url of the members
+ * @param {string} me the user name of who is signed in, "" for nobody
+ */
+export function createMembers(details, url, me) {
+  const list = details.querySelector("ul");
+  const words = details.querySelector("[data-members-words]");
+
+  async function ask(address, options) {
+    const answer = await fetch(address, { ...options, headers: { Accept: "application/json" } });
+    const data = await answer.json().catch(() => null);
+    if (!answer.ok) throw new Error(wordsOf(data, answer.status));
+    return data;
+  }
+
+  async function say(work) {
+    try {
+      words.textContent = "";
+      await work();
+    } catch (error) {
+      words.textContent = error instanceof TypeError ? "The server can't be reached." : error.message;
+    }
+  }
+
+  async function load() {
+    const { members } = await ask(url);
+    list.replaceChildren(...members.map(row));
+    words.textContent = members.length ? "" : "Nobody has joined yet.";
+  }
+
+  async function write(username) {
+    const room = await ask("/accounts/direct/", { method: "POST", body: new URLSearchParams({ username }) });
+    location.assign(`/${encodeURIComponent(room.room)}`);
+  }
+
+  function row({ username, name, role }) {
+    const item = document.getElementById("member-template").content.firstElementChild.cloneNode(true);
+    item.querySelector("bdi").textContent = name;
+    item.querySelector("[data-role]").textContent = role === "member" ? "" : role;
+    const button = item.querySelector("button");
+    button.hidden = !me || username === me;
+    button.setAttribute("aria-label", `Write to ${name} alone`);
+    button.addEventListener("click", () => say(() => write(username)));
+    return item;
+  }
+
+  details.addEventListener("toggle", () => details.open && say(load));
+  details.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    details.open = false;
+    details.querySelector("summary").focus();
+  });
+  document.addEventListener("click", ({ target }) => {
+    if (!details.contains(target)) details.open = false;
+  });
+}

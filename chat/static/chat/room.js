@@ -1,0 +1,116 @@
+import { createActions } from "./actions.js";
+import { createComposer } from "./composer.js";
+import { createHistory } from "./history.js";
+import { Log } from "./log.js";
+import { Outbox } from "./outbox.js";
+import { atEnd, createJump, toEnd } from "./scroll.js";
+
+const ARCHIVED = "This room is archived: it can be read, but nobody posts in it.";
+const LINES = { enter: [4, "came in"], leave: [5, "left"] };
+
+/** One room on the page: its header, its log and its form. */
+export class Room {
+  #section;
+  #log;
+  #outbox;
+  #composer;
+  #jump;
+  #scroller;
+  #onMessage;
+  #onTitle;
+
+  /**
+   * @param {HTMLElement} section with data-room and data-token, as the server made it
+   * @param {object} page
+   * @param {string} page.user the name under which the reader writes
+   * @param {string} page.me the shown name of who is signed in, "" for nobody
+   * @param {number} page.textMax
+   * @param {number} page.editMinutes
+   * @param {boolean} page.focus whether to begin in this room's form
+   * @param {(room: Room) => void} page.onMessage told of each message that arrives
+   * @param {(room: Room) => void} page.onTitle told of a new title
+   */
+  constructor(section, { user, me, textMax, editMinutes, focus, onMessage, onTitle }) {
+    const { room, token, moderator, archived } = section.dataset;
+    const base = `/rooms/${encodeURIComponent(room)}/`;
+    this.#section = section;
+    Object.assign(this, { name: room, token, title: this.#part("title").textContent });
+    this.#onMessage = onMessage;
+    this.#onTitle = onTitle;
+    this.#scroller = this.#part("log");
+    const offer = createActions(this.#scroller, {
+      ...{ base, me, editMinutes, isModerator: moderator !== undefined },
+      change: (message) => this.#change(message),
+    });
+    this.#log = new Log(this.#scroller, user, offer);
+    this.#jump = createJump(this.#scroller, this.#part("jump"));
+    this.#outbox = new Outbox(`${base}messages/`, user, this.#log);
+    this.#composer = createComposer(this.#part("composer"), textMax, (...words) => this.#send(...words), focus);
+    createHistory(this.#part("older"), this.#scroller, `${base}messages/`, this.#log);
+    if (archived !== undefined) this.#composer.close(ARCHIVED);
+  }
+
+  /** The name as events know it. */
+  get key() {
+    return this.name.toLowerCase();
+  }
+
+  /** The room's part of the page. */
+  get section() {
+    return this.#section;
+  }
+
+  /**
+   * Shows what happened.
+   * @param {{type: string, data: any}} event
+   */
+  take({ type, data }) {
+    if (type === "message") this.#arrived(data);
+    else if (type === "message-edited") this.#change(data);
+    else if (type === "message-deleted") this.#change({ id: data.id, deleted: true });
+    else if (type === "room-changed") this.#changed(data);
+    else if (type in LINES) this.#log.addNotice({ from: data.name, type: LINES[type][0], text: LINES[type][1] });
+  }
+
+  /**
+   * Says that the room can't be read any more. What was read stays; nothing more comes, and nothing can be written.
+   * @param {string} words why
+   */
+  close(words) {
+    this.#composer.close(`You can't read this room any more. ${words}`);
+    this.#section.dataset.lost = "";
+  }
+
+  #arrived(message) {
+    const reading = !atEnd(this.#scroller);
+    if (this.#log.has(message.id) || this.#outbox.meet(message) || !this.#log.add(message)) return;
+    this.#onMessage(this);
+    if (reading) this.#jump();
+    else if (this.#log.trim()) this.#part("older").hidden = false;
+  }
+
+  #change(message) {
+    if (message.deleted) this.#outbox.forget(message.id);
+    this.#log.change(message);
+  }
+
+  #changed({ title, topic, visibility, archived }) {
+    this.title = title;
+    this.#part("title").textContent = title;
+    this.#part("topic").textContent = topic;
+    this.#part("topic").hidden = !topic;
+    this.#section.dataset.visibility = visibility;
+    if (archived) this.#composer.close(ARCHIVED);
+    else this.#composer.open();
+    this.#onTitle(this);
+  }
+
+  #send(text, type) {
+    this.#outbox.send(text, type);
+    toEnd(this.#scroller);
+  }
+
+  #part(name) {
+    return this.#section.querySelector(`[data-${name}]`);
+  }
+}
