@@ -253,7 +253,7 @@ def find_invite(person: Person, secret: str) -> Invite:
     One that is over, withdrawn, to a room that bans `person`, or to a room of staff for somebody else answers like one
     that never was.
     """
-    found = Invite.objects.select_related("room").filter(digest=digest_of(secret), withdrawn_at=None)
+    found = Invite.objects.select_related("room", "created_by").filter(digest=digest_of(secret), withdrawn_at=None)
     invite = found.filter(expires__gt=timezone.now(), room__deleted_at=None, room__archived_at=None).first()
     refused = invite is not None and invite.room.visibility == Room.Visibility.STAFF and not person.is_staff
     if invite is None or refused or is_banned(person, invite.room_id):

@@ -18,7 +18,7 @@ LAYERS: list[set[str]] = [
     {"chat.api", "chat.management.commands.*"},
     {f"chat.api.{noun}" for noun in ("rooms", "members", "invites", "restrictions", "messages", "people", "presence")},
     {"chat.api.answers", "chat.api.schemas", "chat.api.parser"},
-    {"chat.stream.endpoint", "chat.pages.rooms", "chat.pages.settings", "chat.pages.board"},
+    {"chat.stream.endpoint", "chat.pages.rooms", "chat.pages.settings", "chat.pages.board", "chat.pages.invites"},
     {"chat.stream.presence"},
     {"chat.accounts"},
     {"chat.views", "chat.stream", "chat.stream.sse", "chat.stream.longpoll", "chat.stream.websocket"},

@@ -1,5 +1,7 @@
 """The pages of rooms: the list, a new room, the settings, and rooms side by side."""
 
+import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,6 +9,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from chat import access, actions
 from chat.models import Invite, Membership, Message, Restriction, Room, User
@@ -43,6 +46,11 @@ def browser(user: User) -> Client:
 
 def settings_of(room: Room, part: str = "") -> str:
     return reverse(f"room-settings{'-' if part else ''}{part}", args=[room.name])
+
+
+def without_token(response: Any) -> str:
+    """The page without the form's token, which is another one each time."""
+    return re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", response.text)
 
 
 def titles(response: Any) -> list[str]:
@@ -167,7 +175,7 @@ class TestMembership:
             client.post(reverse("room-membership", args=[name]), {"join": "1"}) for name in (den.name, "x-" + "0" * 24)
         ]
         assert [answer.status_code for answer in answers] == [404, 404]
-        assert answers[0].content == answers[1].content
+        assert without_token(answers[0]) == without_token(answers[1])
 
 
 class TestSettings:
@@ -178,7 +186,7 @@ class TestSettings:
         assert Client().get(settings_of(garden), headers=HTML).status_code in (401, 403)
         hidden = browser(people["charlie"]).get(settings_of(den))
         unknown = browser(people["charlie"]).get(reverse("room-settings", args=["x-" + "0" * 24]))
-        assert (hidden.status_code, hidden.content) == (404, unknown.content)
+        assert (hidden.status_code, without_token(hidden)) == (404, without_token(unknown))
 
     def test_every_form_is_refused_to_who_may_not(self, people: People, garden: Room, den: Room) -> None:
         invite, _ = actions.invite(people["alice"], access.known_room(people["alice"], den.name))
@@ -313,7 +321,7 @@ class TestSideBySide:
         assert "The Den" not in page.text
         hidden, unknown = (client.get("/-/", {"room": name}) for name in (den.name, "x-" + "0" * 24))
         assert hidden.status_code == 404
-        assert hidden.text.replace(den.name, "x") == unknown.text.replace("x-" + "0" * 24, "x")
+        assert without_token(hidden).replace(den.name, "x") == without_token(unknown).replace("x-" + "0" * 24, "x")
 
     def test_who_has_no_name_is_asked_for_one(self, curl: Client, garden: Room) -> None:
         asked = curl.get("/-/", {"room": ["garden", "other"]})
@@ -381,3 +389,52 @@ class TestWhatTheHistoryShows:
         for url in ("/odd?user=x", "/rooms/", settings_of(room), "/-/?room=odd"):
             assert "<script>alert" not in client.get(url).text
         assert Message.objects.count() == 1
+
+
+class TestInvite:
+    @pytest.fixture
+    def link(self, den: Room, people: People) -> str:
+        room = access.known_room(people["alice"], den.name)
+        return reverse("invite", args=[actions.invite(people["alice"], room)[1]])
+
+    def test_looking_at_it_changes_nothing_and_accepting_leads_into_the_room(
+        self, den: Room, people: People, link: str
+    ) -> None:
+        client = browser(people["charlie"])
+        page = client.get(link)
+        assert page.status_code == 200
+        assert "The Den" in page.text
+        assert not Membership.objects.filter(user=people["charlie"]).exists()
+        accepted = client.post(link, headers=OWN_PAGE)
+        assert (accepted.status_code, accepted["Location"]) == (303, f"/{den.name}")
+        assert client.post(link, headers=OWN_PAGE).status_code == 303  # once more is no harm
+        assert Membership.objects.filter(user=people["charlie"], room=den, role="member").count() == 1
+
+    def test_a_program_gets_the_room(self, den: Room, people: People, link: str) -> None:
+        token = actions.make_token(people["charlie"])
+        answer = Client().post(link, headers={"Authorization": f"Bearer {token}"})
+        assert (answer.status_code, answer.json()["room"], answer.json()["role"]) == (200, den.name, "member")
+
+    def test_nobody_sees_the_ways_in_and_is_not_let_in(self, client: Client, link: str) -> None:
+        page = client.get(link, headers=HTML)
+        assert f"/accounts/sign-in/?next={link}" in page.text
+        assert client.post(link, headers=HTML | OWN_PAGE).status_code == 401
+
+    def test_a_form_of_another_site_is_refused(self, people: People, link: str) -> None:
+        foreign = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
+        assert browser(people["charlie"]).post(link, headers=foreign).status_code == 403
+        assert not Membership.objects.filter(user=people["charlie"]).exists()
+
+    def test_what_is_over_withdrawn_or_made_up_looks_the_same(self, den: Room, people: People, link: str) -> None:
+        client = browser(people["charlie"])
+        made_up = client.get(reverse("invite", args=["x" * 32]))
+        assert (made_up.status_code, "INVITE_INVALID" in made_up.text) == (404, True)
+        Invite.objects.update(withdrawn_at=timezone.now())
+        withdrawn = client.get(link)
+        Invite.objects.update(withdrawn_at=None, expires=timezone.now())
+        over = client.get(link)
+        Invite.objects.update(expires=timezone.now() + timedelta(days=1))
+        Restriction.objects.create(room=den, user=people["charlie"], kind="ban")
+        for page in (withdrawn, over, client.get(link), client.post(link, headers=OWN_PAGE)):
+            assert page.status_code == 404
+            assert without_token(page) == without_token(made_up)
