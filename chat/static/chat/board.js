@@ -1,6 +1,7 @@
 import { Follower } from "./follower.js";
 import { keepName } from "./names.js";
 import { loadAgain, pageOf, queryOf } from "./page.js";
+import { Presence } from "./presence.js";
 import { Room } from "./room.js";
 import { createTabs } from "./tabs.js";
 import { createUnread } from "./title.js";
@@ -14,6 +15,7 @@ const page = pageOf(element);
 const query = queryOf(page);
 const unread = createUnread();
 const rooms = new Map();
+const presence = page.me ? new Presence({ polls: page.transport === "long-poll" }) : null;
 const tabs = createTabs(element.querySelector("[data-tabs]"), columns);
 
 const follower = new Follower({
@@ -38,7 +40,9 @@ function enter(section, focus) {
       tabs.count(from);
     },
     onTitle: tabs.rename,
+    onClose: ({ name }) => presence?.leave(name),
   });
+  presence?.enter(room.name);
   rooms.set(room.key, room);
   tabs.add(room);
   section.querySelector("[data-leave]").addEventListener("click", (event) => {
@@ -58,6 +62,7 @@ function arranged() {
 function leave(room) {
   rooms.delete(room.key);
   follower.remove(room);
+  presence?.leave(room.name);
   tabs.remove(room);
   room.section.remove();
   say(`You left ${room.title}.`);

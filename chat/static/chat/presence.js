@@ -143,5 +143,5 @@ export class Presence {
 }
 
 // The chat page of somebody who is signed in loads this module as a script of its own.
-const page = document.querySelector("[data-chat][data-present]");
+const page = document.querySelector("[data-chat][data-present][data-room]");
 if (page) new Presence({ polls: page.dataset.transport === "long-poll" }).enter(page.dataset.room);

@@ -18,6 +18,7 @@ export class Room {
   #scroller;
   #onMessage;
   #onTitle;
+  #onClose;
 
   /**
    * @param {HTMLElement} section with data-room and data-token, as the server made it
@@ -29,14 +30,16 @@ export class Room {
    * @param {boolean} page.focus whether to begin in this room's form
    * @param {(room: Room) => void} page.onMessage told of each message that arrives
    * @param {(room: Room) => void} page.onTitle told of a new title
+   * @param {(room: Room) => void} [page.onClose] told that the room can't be read any more
    */
-  constructor(section, { user, me, textMax, editMinutes, focus, onMessage, onTitle }) {
+  constructor(section, { user, me, textMax, editMinutes, focus, onMessage, onTitle, onClose = () => {} }) {
     const { room, token, moderator, archived } = section.dataset;
     const base = `/rooms/${encodeURIComponent(room)}/`;
     this.#section = section;
     Object.assign(this, { name: room, token, title: this.#part("title").textContent });
     this.#onMessage = onMessage;
     this.#onTitle = onTitle;
+    this.#onClose = onClose;
     this.#scroller = this.#part("log");
     const offer = createActions(this.#scroller, {
       ...{ base, me, editMinutes, isModerator: moderator !== undefined },
@@ -79,6 +82,7 @@ export class Room {
   close(words) {
     this.#composer.close(`You can't read this room any more. ${words}`);
     this.#section.dataset.lost = "";
+    this.#onClose(this);
   }
 
   #arrived(message) {
