@@ -19,7 +19,7 @@ for name in %r:
     user = User.objects.create_user(name, password='x', is_staff=name.startswith('sam'))
     store = SessionStore()
     store[SESSION_KEY] = str(user.pk)
-    store[BACKEND_SESSION_KEY] = 'django.contrib.auth.backends.ModelBackend'
+    store[BACKEND_SESSION_KEY] = 'chat.signin.SignIn'
     store[HASH_SESSION_KEY] = user.get_session_auth_hash()
     store.create()
     sessions[name] = store.session_key

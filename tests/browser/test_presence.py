@@ -47,7 +47,7 @@ def make_person(service: Service) -> Person:
         "from django.contrib.sessions.backends.db import SessionStore; from chat.models import User;"
         f"user = User.objects.create_user({username!r}); session = SessionStore();"
         "session[SESSION_KEY] = str(user.pk); session[HASH_SESSION_KEY] = user.get_session_auth_hash();"
-        "session[BACKEND_SESSION_KEY] = 'django.contrib.auth.backends.ModelBackend'; session.save();"
+        "session[BACKEND_SESSION_KEY] = 'chat.signin.SignIn'; session.save();"
         "print(session.session_key)"
     )
     return Person(username, service.shell(code).strip().splitlines()[-1])

@@ -118,7 +118,7 @@ def test_a_session_that_ends_in_the_middle_ends_the_socket(service: Service, roo
         f"room = Room.objects.create(name='x-{room}', name_key='x-{room}', visibility='private')\n"
         "Membership.objects.create(room=room, user=user)\n"
         "session = SessionStore(); session[SESSION_KEY] = str(user.pk)\n"
-        "session[BACKEND_SESSION_KEY] = 'django.contrib.auth.backends.ModelBackend'\n"
+        "session[BACKEND_SESSION_KEY] = 'chat.signin.SignIn'\n"
         "session[HASH_SESSION_KEY] = user.get_session_auth_hash(); session.create()\n"
         "print(session.session_key)"
     ).strip()
