@@ -28,7 +28,7 @@ def test_an_operator_renames_a_room_adds_a_member_and_goes_back(chromium: Browse
     page.get_by_label("Title").fill("The den")
     page.locator("#memberships-group .select2-selection").first.click()
     page.locator(".select2-search__field").fill("bo")
-    page.locator(".select2-results__option", has_text="bob").click()
+    page.locator(".select2-results__option").get_by_text("bob", exact=True).click()
     page.get_by_role("button", name="Save and continue editing").click()
     expect(page.locator(".messagelist")).to_contain_text("was changed successfully")
     expect(page.locator("#memberships-2-group")).to_contain_text("bob")
