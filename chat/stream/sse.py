@@ -25,7 +25,7 @@ from gripcontrol import Channel
 
 from chat import channels
 from chat.channels import RoomChannel
-from chat.models import Event, Room
+from chat.models import Room
 from chat.problems import Problem, problem_response
 from chat.stream import feeds
 from chat.stream.feeds import Feed
@@ -33,9 +33,10 @@ from chat.stream.grip import grip_of
 
 RECOVER_PATH = "/recover/"
 BATCH = 100  # events in one answer
-# Bytes in one answer, but at least one event; the link brings the rest. Above 100,000 the proxy refuses a first answer
-# whose channels have a filter (Pushpin 1.36), and server/gunicorn.conf.py has to write an answer as a whole.
-ANSWER_MAX = 90_000
+BATCH_BYTES = 60_000  # of their data: server/gunicorn.conf.py has to write an answer as a whole
+# Bytes of a first answer that holds channels with a filter: above 100,000 the proxy gives up with 502 (Pushpin 1.36).
+# A longer one goes without a hold, and the link that follows it, which has no such limit, holds.
+FILTERED_MAX = 90_000
 KEEP_ALIVE = "event: keep-alive\ndata:\n\n"
 KEEP_ALIVE_SECONDS = 20
 # How long something lost inside Pushpin with nothing after it can stay unseen by a client that ignores `newest`:
@@ -88,31 +89,19 @@ def _rooms_of_hold(last: Mapping[str, str]) -> tuple[list[Feed], bool]:
 
 def _stream(request: HttpRequest, rooms: list[Feed], *, several: bool, opening: bool, fresh: bool) -> HttpResponse:
     """Events after the positions, then the hold, or the way to the next batch."""
-    rooms, found, more = feeds.read(rooms, BATCH)
+    rooms, found, more = feeds.read(rooms, BATCH, BATCH_BYTES)
     start = feeds.token(rooms)
     body = [_opening(start)] if opening else []
     if resets := feeds.resets(rooms):
         body.append(sse_encode_event("stream-reset", {"channels": resets}, event_id=start, json_encode=True))
-    rooms, events = _encode(rooms, found, several=several)
-    response = HttpResponse("".join(body + events), content_type="text/event-stream")
-    response["Last-Event-ID"] = start
-    _instruct(request, rooms, several=several, hold=not more and len(events) == len(found), fresh=fresh)
-    return finish(response)
-
-
-def _encode(rooms: list[Feed], found: list[Event], *, several: bool) -> tuple[list[Feed], list[str]]:
-    """The events as text, as many as one answer takes, and the feeds after them."""
-    events: list[str] = []
-    size = 0
     for event in found:
-        after, event_id = feeds.step(rooms, event, several=several)
-        text = sse_encode_event(event.type, event.data, event_id=event_id)
-        size += len(text.encode())
-        if size > ANSWER_MAX and events:
-            break
-        rooms = after
-        events.append(text)
-    return rooms, events
+        rooms, event_id = feeds.step(rooms, event, several=several)
+        body.append(sse_encode_event(event.type, event.data, event_id=event_id))
+    response = HttpResponse("".join(body), content_type="text/event-stream")
+    response["Last-Event-ID"] = start
+    too_long = opening and several and len(response.content) > FILTERED_MAX
+    _instruct(request, rooms, several=several, hold=not more and not too_long, fresh=fresh)
+    return finish(response)
 
 
 def _opening(start: str) -> str:

@@ -11,9 +11,11 @@ CHROMIUM = "/usr/bin/chromium"
 QUIET = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
-    """The service the browser speaks to; the integration tests cover both databases."""
+    """The service the browser speaks to, one for each file: some kill its Pushpin, and others count seconds.
+
+    The integration tests cover both databases."""
     with Service() as running:
         yield running
 

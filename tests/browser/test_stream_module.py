@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, WebSocketRoute
+from playwright.sync_api import Browser, Page, WebSocketRoute
 
 from tests.readers import TRANSPORTS
 from tests.service import Service, wait_until
@@ -220,28 +220,6 @@ def test_a_socket_on_which_nothing_is_answered_is_replaced(page: Page) -> None:
     page.clock.run_for(30_000)  # asks, and is not answered
     page.clock.run_for(90_000)
     wait_for(page, lambda: played.opened >= 2)
-
-
-def test_a_long_poll_whose_answer_is_lost_is_given_up(page: Page) -> None:
-    page.clock.install()
-    asked: list[str] = []
-
-    def answer(route: Route) -> None:
-        asked.append(route.request.headers.get("last-event-id", ""))
-        batch = {"events": [], "last-event-id": "room-a:2", "reset": False}
-        if len(asked) == 4:
-            batch |= {"events": [event(3)], "last-event-id": "room-a:3"}
-        if len(asked) in (1, 3, 4):  # the second one is never answered
-            route.fulfill(json=batch)
-
-    page.route("**/rooms/a/events/", answer)
-    page.evaluate(FOLLOW, ["long-poll", ["a"], "room-a:2"])
-    wait_for(page, lambda: len(asked) == 2)
-    page.clock.run_for(24_000)
-    assert len(asked) == 2
-    page.clock.run_for(10_000)
-    wait_for(page, lambda: len(asked) >= 4)
-    page.wait_for_function("got.length === 1")
 
 
 def wait_for(page: Page, condition: Callable[[], bool]) -> None:

@@ -191,6 +191,24 @@ def test_several_rooms_far_behind_come_back_however_much_there_is(service: Servi
         assert reader.ends == 0
 
 
+def test_one_event_larger_than_a_first_answer_may_be_reaches_a_stream_of_several_rooms(
+    service: Service, room: str
+) -> None:
+    """MESSAGE_MAX_CHARS allows 50,000 characters of four bytes: twice what a first answer with a filter may have."""
+    large = "🧷" * 50_000
+    service.shell(
+        "from django.conf import settings; settings.MESSAGE_MAX_CHARS = 50_000\n"
+        "from chat import actions; from django.contrib.auth.models import AnonymousUser\n"
+        f"actions.post_message(AnonymousUser(), {room!r}, {large[0]!r} * 50_000, name='ann')"
+    )
+    path = f"/events/?channel=room-{room}&channel=room-{room}.b"
+    with Reader(service.url, path, f"room-{room}:0,room-{room}.b:0") as reader:
+        reader.wait_for([large])
+        service.say(room, "live")
+        reader.wait_for([large, "live"])
+        assert reader.ends == 0
+
+
 @pytest.mark.parametrize("number", [999, 2**63, 10**40])
 def test_an_unknown_position_gets_a_reset_and_goes_on_from_now(
     service: Service, room: str, transport: str, number: int

@@ -3,8 +3,6 @@ import { headersOf, problemOf } from "./sink.js";
 
 /** How long the service may hold a request, in seconds. Proxies that end a silent request at 30 s are common. */
 const WAIT_SECONDS = 20;
-/** An answer that is so many seconds late was lost on the way. */
-const LATE_SECONDS = 5;
 /** An empty answer that comes sooner than this, in ms, came from something else than the end of the wait. */
 const PAUSE_MS = 1000;
 
@@ -18,17 +16,10 @@ const PAUSE_MS = 1000;
 export function connect(request, sink) {
   const given = new AbortController();
 
-  async function askInTime(token) {
-    const late = new AbortController();
-    given.signal.addEventListener("abort", () => late.abort(), { signal: late.signal });
-    const timer = setTimeout(() => late.abort(), (WAIT_SECONDS + LATE_SECONDS) * 1000);
-    return ask(request, token, late.signal).finally(() => clearTimeout(timer));
-  }
-
   async function follow() {
     for (let token = ""; !given.signal.aborted; token = request.positions.token) {
       const asked = Date.now();
-      const answer = await askInTime(token);
+      const answer = await ask(request, token, given.signal);
       if (!answer.ok) return sink.refused(await problemOf(answer));
       const batch = await answer.json();
       if (token) take(batch, sink);
