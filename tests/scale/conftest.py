@@ -15,6 +15,14 @@ from tests.service import Service, free_port
 
 READERS = int(os.environ.get("SCALE_READERS", "1000"))
 LONG = bool(os.environ.get("SCALE_LONG"))
+SUPERVISOR = """
+trap 'kill $child; wait $child; exit' TERM
+while :; do
+    "$0" "$@" & child=$!
+    wait $child
+    echo "Pushpin ended"
+done
+"""
 
 
 @pytest.fixture(scope="session")
@@ -29,10 +37,23 @@ def new_database(postgres: str) -> Callable[[], str]:
     return make
 
 
+class Supervised(Service):
+    """A service whose Pushpin is started again when it ends, as wherever Corkboard is run: condure 1.9 can crash when a
+    thousand connections end at once ("Known faults" in docs/operating.md)."""
+
+    def _command(self, name: str) -> list[str]:
+        command = super()._command(name)
+        return ["sh", "-c", SUPERVISOR, *command] if name == "pushpin" else command
+
+    def crashes(self) -> int:
+        """How often Pushpin ended by itself so far."""
+        return (self.folder / "pushpin.out").read_text(errors="replace").count("Pushpin ended")
+
+
 @pytest.fixture(scope="module")
-def service(new_database: Callable[[], str]) -> Iterator[Service]:
+def service(new_database: Callable[[], str]) -> Iterator[Supervised]:
     """The whole service, with a line in gunicorn.out for every request to Django."""
-    with Service(new_database(), WEB_ACCESS_LOG="1") as running:
+    with Supervised(new_database(), WEB_ACCESS_LOG="1") as running:
         yield running
 
 

@@ -3,30 +3,40 @@
 import socketserver
 import threading
 import time
+from dataclasses import dataclass
 
 import pytest
 
 from tests.scale.books import Books
-from tests.scale.conftest import LONG, READERS
-from tests.service import Service, wait_until
+from tests.scale.conftest import LONG, READERS, Supervised
+from tests.service import wait_until
 from tests.swarm import Swarm, SwarmReader
 
 pytestmark = pytest.mark.timeout(240)
 
 
-def test_posts_in_a_storm_of_resumes_then_silence_reach_everybody(service: Service, books: Books, room: str) -> None:
+@pytest.mark.timeout(400)
+def test_posts_in_a_storm_of_resumes_then_silence_reach_everybody(service: Supervised, books: Books, room: str) -> None:
     books.say(room)
     readers = [SwarmReader([room], documented=number % 5 > 0) for number in range(READERS)]
     with Swarm(service.url, readers) as swarm:
         swarm.wait_live()
         swarm.wait_exact(books.texts, 10)
-        for _ in range(6 if LONG else 2):
+        judged = 0
+        while judged < (6 if LONG else 2):
             time.sleep(1)
-            storm(swarm, books, room)
+            crashes = service.crashes()
+            measured = storm(swarm, books, room)
+            if service.crashes() == crashes:
+                measured.judge()
+                judged += 1
+            else:  # a crash of Pushpin, which has bounds of its own: all are exact again, and the storm is repeated
+                print("Pushpin crashed in this storm")
+                assert crashes < 3
 
 
-def storm(swarm: Swarm, books: Books, room: str) -> None:
-    """All resume at once; posts until half of them are back, then nothing more."""
+def storm(swarm: Swarm, books: Books, room: str) -> "Storm":
+    """All resume at once; posts until half of them are back, then nothing more. Fails if somebody is left behind."""
     before, repairs = swarm.statuses(), swarm.total("repairs")
     opened = [len(reader.opened) for reader in swarm.readers]
     swarm.resume()
@@ -57,9 +67,22 @@ def storm(swarm: Swarm, books: Books, room: str) -> None:
         f"documented clients exact {times[True]:.1f} s, plain ones {times[False]:.1f} s after the last post;", end=" "
     )
     print(f"{swarm.total('repairs') - repairs} resumes because of `newest`")
-    assert answers[502] == 0
-    assert times[True] <= 5
-    assert times[False] <= 30
+    return Storm(bad_gateways=answers[502], documented=times[True], plain=times[False])
+
+
+@dataclass(frozen=True)
+class Storm:
+    """What a storm did: answers of 502, and how many seconds late the last message came, by kind of client."""
+
+    bad_gateways: int
+    documented: float
+    plain: float
+
+    def judge(self) -> None:
+        """The bounds."""
+        assert self.bad_gateways == 0
+        assert self.documented <= 5
+        assert self.plain <= 30
 
 
 class Ender(socketserver.BaseRequestHandler):
