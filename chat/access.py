@@ -10,11 +10,23 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.models import Session
-from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils import timezone
 
-from chat.models import ClaimedEvent, Invite, Membership, Message, Restriction, Room, RoomQuerySet, User, digest_of
+from chat.models import (
+    ApiToken,
+    ClaimedEvent,
+    Invite,
+    Membership,
+    Message,
+    Restriction,
+    Room,
+    RoomQuerySet,
+    Scope,
+    User,
+    digest_of,
+)
 from chat.names import HIDDEN_ROOM_PREFIX, ROOM_NAME_RULE, is_room_name, person_keys, room_key
 from chat.problems import Problem, room_invalid
 
@@ -73,8 +85,7 @@ def known_rooms(person: Person) -> RoomQuerySet:
     if not isinstance(person, User):
         return rooms.filter(visibility=Room.Visibility.OPEN)
     mine = Membership.objects.filter(room=OuterRef("pk"), user=person)
-    bans = Restriction.objects.filter(room=OuterRef("pk"), user=person, kind=Restriction.Kind.BAN)
-    bans = bans.filter(Q(until=None) | Q(until__gt=timezone.now()))
+    bans = _bans_of(person).filter(room=OuterRef("pk"))
     visible = Q(visibility=Room.Visibility.OPEN) | Q(visibility=Room.Visibility.PRIVATE, role__isnull=False)
     if person.is_staff:
         visible |= Q(visibility=Room.Visibility.STAFF)
@@ -98,6 +109,7 @@ def check_type(person: Person, claim: ClaimedEvent, kind: int) -> None:
     if kind == Message.Type.MESSAGE or can_moderate(person, claim):
         return
     check_signed_in(person)
+    check_scope(person, Scope.MANAGE)
     raise Problem("ROOM_ACCESS_DENIED", "Only moderators post warnings and alerts.")
 
 
@@ -126,14 +138,17 @@ def can_own(person: Person, room: Room | ClaimedEvent) -> bool:
     """Whether `person` may change the room itself and who belongs to it. `room` knows their role (find_room, a claim).
 
     Owners may, and staff where staff may read by being staff. A private room is its members' own: in it staff are what
-    their role says.
+    their role says. By a token only one with the scope `manage` has power.
     """
+    if not has_scope(person, Scope.MANAGE):
+        return False
     return room.role == Membership.Role.OWNER or (person.is_staff and room.visibility != Room.Visibility.PRIVATE)
 
 
 def can_moderate(person: Person, room: Room | ClaimedEvent) -> bool:
     """Whether `person` may delete others' messages, mute and ban in the room, which knows their role."""
-    return room.role == Membership.Role.MODERATOR or can_own(person, room)
+    is_moderator = room.role == Membership.Role.MODERATOR and has_scope(person, Scope.MANAGE)
+    return is_moderator or can_own(person, room)
 
 
 def can_invite(person: Person, room: Room) -> bool:
@@ -146,18 +161,21 @@ def can_invite(person: Person, room: Room) -> bool:
 def check_own(person: Person, room: Room) -> None:
     """Raise Problem when `person` may not change the room. `room` is of find_room, which knows the role."""
     if not can_own(person, room):
+        check_scope(person, Scope.MANAGE)
         raise Problem("ROOM_ACCESS_DENIED", "Only the owner of the room may do this.")
 
 
 def check_moderate(person: Person, room: Room) -> None:
     """Raise Problem when `person` may not moderate the room. `room` is of find_room."""
     if not can_moderate(person, room):
+        check_scope(person, Scope.MANAGE)
         raise Problem("ROOM_ACCESS_DENIED", "Only moderators of the room may do this.")
 
 
 def check_invite(person: Person, room: Room) -> None:
     """Raise Problem when `person` may not hand out, see or withdraw links into the room. `room` is of find_room."""
     if not can_invite(person, room):
+        check_scope(person, Scope.MANAGE)
         raise Problem("ROOM_ACCESS_DENIED", "Only moderators of the room invite others.")
 
 
@@ -212,6 +230,41 @@ def can_operate(person: Person, account: User) -> bool:
     return person.is_superuser or not (account.is_staff or account.is_superuser)
 
 
+def check_token_owner(person: Person, user: User) -> User:
+    """Who may make, see and withdraw the tokens of `user`: the account itself, and the owner of a bot. Raises Problem.
+
+    Guests have none: all that a guest has is a browser's session, and it goes when they stay away.
+    """
+    actor = check_signed_in(person)
+    check_scope(actor, Scope.MANAGE)
+    if user.pk != actor.pk and user.owner_id != actor.pk:
+        raise Problem("NOT_FOUND", "You have no bot of this name.")
+    if user.is_guest:
+        raise Problem("ROOM_ACCESS_DENIED", "Tokens are for accounts: guests have none.")
+    return actor
+
+
+def check_make_bot(person: Person) -> User:
+    """Who may make a bot, by BOTS. Raises Problem."""
+    actor = check_signed_in(person)
+    if settings.BOTS == "off":
+        raise Problem("ROOM_ACCESS_DENIED", "Nobody makes bots here.")
+    if actor.is_guest or actor.is_bot:
+        raise Problem("ROOM_ACCESS_DENIED", "Only people with an account make bots.")
+    if settings.BOTS == "staff" and not actor.is_staff:
+        raise Problem("ROOM_ACCESS_DENIED", "Only staff make bots here.")
+    return actor
+
+
+def check_broadcast(person: Person) -> User:
+    """Who may write to many rooms at once: staff. Raises Problem."""
+    actor = check_signed_in(person)
+    check_scope(actor, Scope.MANAGE)
+    if not actor.is_staff:
+        raise Problem("ROOM_ACCESS_DENIED", "Only staff broadcast.")
+    return actor
+
+
 def role_of(person: Person, room_id: int) -> str | None:
     """What `person` is in a room, None for nothing. One query."""
     if not isinstance(person, User):
@@ -223,17 +276,17 @@ def is_banned(person: Person, room_id: int) -> bool:
     """Whether `person` is banned from a room. One query."""
     if not isinstance(person, User):
         return False
-    bans = Restriction.objects.filter(room=room_id, user=person, kind=Restriction.Kind.BAN)
-    return bans.filter(Q(until=None) | Q(until__gt=timezone.now())).exists()
+    return _bans_of(person).filter(room=room_id).exists()
 
 
 def readers_among(room: Room, user_ids: Collection[int]) -> set[int]:
     """Those of `user_ids` who may read `room`, by the rules of find_rooms. One query."""
     if room.deleted_at:
         return set()
-    bans = Restriction.objects.filter(room=room, kind=Restriction.Kind.BAN, user__in=user_ids)
+    bans = Restriction.objects.filter(room=room, kind=Restriction.Kind.BAN).exclude(user=None)
     bans = bans.filter(Q(until=None) | Q(until__gt=timezone.now()))
     readers = User.objects.filter(pk__in=user_ids, is_active=True).exclude(pk__in=bans.values("user"))
+    readers = readers.exclude(owner__in=bans.values("user"))
     if room.visibility == Room.Visibility.STAFF:
         readers = readers.filter(is_staff=True)
     elif room.visibility == Room.Visibility.PRIVATE:
@@ -271,8 +324,8 @@ def address_of(request: HttpRequest) -> str:
     return str(request.META.get("REMOTE_ADDR", ""))
 
 
-def person_of(request: HttpRequest) -> Person:
-    """Who makes this request that changes something.
+def person_of(request: HttpRequest, scope: Scope = Scope.MANAGE) -> Person:
+    """Who makes this request that changes something. `scope` is what a token must have for it.
 
     With `Authorization: Bearer` the token says it. A session counts only when the browser says that the request
     comes from a page of ours (Origin or Sec-Fetch-Site); from a page of another site on the list it is ignored, from
@@ -280,13 +333,16 @@ def person_of(request: HttpRequest) -> Person:
     """
     check_origin(request)
     if (bearer := _bearer(request)) is not None:
+        check_scope(bearer, scope)
         return bearer
     return _session(request) if _is_from_own_page(request) else AnonymousUser()
 
 
-def reader_of(request: HttpRequest) -> Person:
-    """Who makes this request that only reads: by token, or by the session. Raises Problem for a bad token."""
+def reader_of(request: HttpRequest, scope: Scope = Scope.READ) -> Person:
+    """Who makes this request that only reads: by token, which must have the `scope`, or by the session. Raises Problem
+    for a bad token."""
     if (bearer := _bearer(request)) is not None:
+        check_scope(bearer, scope)
         return bearer
     return AnonymousUser() if _is_foreign(request) else _session(request)
 
@@ -298,6 +354,18 @@ def viewer_of(request: HttpRequest) -> Person:
     if is_navigation and "Origin" not in request.headers and "Authorization" not in request.headers:
         return _session(request)
     return reader_of(request)
+
+
+def has_scope(person: Person, scope: Scope) -> bool:
+    """Whether `person` comes by a session, or by a token with this scope."""
+    token = getattr(person, "token", None)
+    return token is None or scope in token.scope_list
+
+
+def check_scope(person: Person, scope: Scope) -> None:
+    """Raise Problem SCOPE_INSUFFICIENT when `person` comes by a token without this scope."""
+    if not has_scope(person, scope):
+        raise Problem("SCOPE_INSUFFICIENT", f"This token can't do that: it lacks the scope {scope.value}.")
 
 
 def check_origin(request: HttpRequest) -> None:
@@ -326,11 +394,13 @@ def _bearer(request: HttpRequest) -> User | None:
     if token is None:
         return None
     if not hasattr(request, "bearer"):  # asked once a request, however many commands it carries
-        found = User.objects.filter(tokens__digest=digest_of(token), is_active=True)
-        request.bearer = found.first()  # type: ignore[attr-defined]
+        found = ApiToken.objects.good().select_related("user").filter(digest=digest_of(token)).first()
+        request.bearer = found.user if found else None  # type: ignore[attr-defined]
+        if found:
+            found.user.token = found
     user: User | None = request.bearer  # type: ignore[attr-defined]
     if user is None:
-        raise Problem("USER_HAS_TO_LOGIN", "This token is not good: it was withdrawn, or it is not complete.")
+        raise Problem("USER_HAS_TO_LOGIN", "This token is not good: withdrawn, expired, or not complete.")
     return user
 
 
@@ -352,7 +422,8 @@ def _check_unchanged(request: HttpRequest, user: User) -> None:
     """Raise Problem when `user`, as the request was found to come from, was changed or signed out since. One query."""
     now = User.objects.filter(pk=user.pk, is_active=True, is_staff=user.is_staff, password=user.password)
     if hasattr(request, "bearer"):
-        now = now.filter(tokens__digest=digest_of(_bearer_token(request) or ""))
+        digest = digest_of(_bearer_token(request) or "")
+        now = now.filter(Exists(ApiToken.objects.good().filter(user=OuterRef("pk"), digest=digest)))
     else:
         now = now.filter(Exists(Session.objects.filter(session_key=request.session.session_key)))
     if not now.exists():
@@ -380,6 +451,12 @@ def _check_visible(person: Person, visibility: str, role: str | None) -> None:
             raise Problem("ROOM_ACCESS_DENIED", "This room is for staff.")
     elif visibility == Room.Visibility.PRIVATE and role is None:
         raise room_invalid()
+
+
+def _bans_of(user: User) -> QuerySet[Restriction]:
+    """The bans that hold for somebody: a bot's owner's, too."""
+    bans = Restriction.objects.filter(user__in=[pk for pk in (user.pk, user.owner_id) if pk])
+    return bans.filter(Q(until=None) | Q(until__gt=timezone.now()), kind=Restriction.Kind.BAN)
 
 
 def _banned_problem() -> Problem:

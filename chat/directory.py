@@ -9,13 +9,13 @@ from django.utils import timezone
 
 from chat import access, actions
 from chat.access import Person
-from chat.models import Invite, Membership, Restriction, Room, User
+from chat.models import ApiToken, Invite, Membership, Restriction, Room, User
 from chat.names import has_control_characters
 from chat.problems import Problem
 
 ROOMS_MAX = 200
 MEMBERS_MAX = 1000
-INVITE_ID = 16  # hex digits of the digest, which is random
+INVITE_ID = TOKEN_ID = 16  # hex digits of the digest, which is random
 
 
 def rooms(person: Person, after: str, limit: int) -> tuple[list[Room], bool]:
@@ -36,7 +36,13 @@ def room_data(room: Room) -> dict[str, Any]:
 
 def person_data(user: User) -> dict[str, Any]:
     """A person to themselves."""
-    return {"username": user.username, "name": user.shown_name, "guest": user.is_guest, "staff": user.is_staff}
+    return {
+        "username": user.username,
+        "name": user.shown_name,
+        "guest": user.is_guest,
+        "bot": user.is_bot,
+        "staff": user.is_staff,
+    }
 
 
 def member_data(membership: Membership) -> dict[str, Any]:
@@ -47,6 +53,7 @@ def member_data(membership: Membership) -> dict[str, Any]:
         "name": user.shown_name,
         "role": membership.role,
         "guest": user.is_guest,
+        "bot": user.is_bot,
     }
 
 
@@ -65,6 +72,52 @@ def member(room: Room, username: str) -> User:
 def person(username: str) -> User:
     """The person of this user name. Raises Problem NOT_FOUND."""
     return _one_user(username, "There is nobody of this name.", is_active=True)
+
+
+def bots(owner: User) -> list[User]:
+    """The bots of a person that are not closed, by name. One query."""
+    return list(owner.bots.filter(is_active=True).order_by("username"))
+
+
+def bot(owner: User, username: str) -> User:
+    """A bot of `owner`. Raises Problem NOT_FOUND, also for somebody else's."""
+    return _one_user(username, "You have no bot of this name.", owner=owner, is_active=True)
+
+
+def bot_data(user: User) -> dict[str, Any]:
+    """A bot, to its owner."""
+    return {"username": user.username, "name": user.shown_name}
+
+
+def tokens(user: User) -> list[ApiToken]:
+    """The tokens of an account, newest first: those that have expired, too. One query."""
+    return list(user.tokens.order_by("-pk"))
+
+
+def token_id(token: ApiToken) -> str:
+    """What a token is called in addresses."""
+    return token.digest[:TOKEN_ID]
+
+
+def token(user: User, which: str) -> ApiToken:
+    """The token of an account with this id. Raises Problem NOT_FOUND."""
+    for found in tokens(user):
+        if token_id(found) == which:
+            return found
+    raise Problem("NOT_FOUND", "There is no such token.")
+
+
+def token_data(token: ApiToken) -> dict[str, Any]:
+    """A token, without its secret."""
+    return {
+        "id": token_id(token),
+        "name": token.name,
+        "scopes": token.scope_list,
+        "hint": token.hint,
+        "created": actions.iso(token.created),
+        "expires": actions.iso(token.expires) if token.expires else None,
+        "last-used": actions.iso(token.last_used_at) if token.last_used_at else None,
+    }
 
 
 def invite_data(invite: Invite) -> dict[str, Any]:

@@ -8,7 +8,8 @@ What Pushpin itself loses can't be repaired that way, since it has seen the id. 
 event its id goes out on the room's control channel, and clients who are behind resume.
 
 When somebody lost a right, everything held under the old rights must end, also what was checked before and held after,
-and on a proxy that was away: each closing is sent again every second, until a minute after the proxy took it.
+and on a proxy that was away: each closing is sent again every second, until a minute after the proxy took it. A token's
+time ends by itself, so the relay looks every second whose is over, and ends what is held by it.
 """
 
 import logging
@@ -22,7 +23,7 @@ from typing import Any
 from django.db import DatabaseError, InterfaceError, close_old_connections
 from django.utils import timezone
 
-from chat import publish
+from chat import actions, publish
 from chat.models import Closing, Event, Room
 from chat.publish import Proxy
 
@@ -116,10 +117,24 @@ class Relay:
 def run(connect: Callable[[dict[str, Any]], Proxy], entries: list[dict[str, Any]]) -> None:
     """Relay to every proxy until the process ends, each in a thread of its own: one that hangs delays no other."""
     threads = [threading.Thread(target=_forever, args=(connect, entry), daemon=True) for entry in entries]
+    threads.append(threading.Thread(target=_end_tokens, daemon=True))
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+
+
+def _end_tokens() -> None:
+    """End what is held by tokens whose time is over, within a second of it."""
+    while True:
+        try:
+            actions.end_expired_tokens()
+        except (DatabaseError, InterfaceError) as error:
+            logger.warning("the database doesn't answer: %s", type(error).__name__)
+            close_old_connections()
+        except Exception:  # as below: it must not end unnoticed
+            logger.exception("ending expired tokens failed; it is tried again")
+        time.sleep(CLOSE_EVERY.total_seconds())
 
 
 def _forever(connect: Callable[[dict[str, Any]], Proxy], entry: dict[str, Any]) -> None:

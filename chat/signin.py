@@ -1,9 +1,13 @@
-"""Signing in with a password, in limits. Every sign-in goes through the backend: ours and the admin's."""
+"""Signing in with a password, in limits. Every sign-in goes through the backend: ours and the admin's.
+
+Also what is noted of those who are signed in: that a guest is still here, that a token was used.
+"""
 
 import ipaddress
 import secrets
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -105,6 +109,21 @@ def _device(request: HttpRequest, name: str) -> str | None:
     except (signing.BadSignature, ValueError):
         return None
     return str(device) if known == name else None
+
+
+def note_tokens(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Middleware: note once an hour that a token is used, after the answer was sent: nobody waits for it, and it is no
+    statement of a post."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        user: User | None = getattr(request, "bearer", None)
+        if user is not None and user.token is not None:
+            # Django calls these when the server closes the answer, and lets their errors pass.
+            response._resource_closers.append(partial(actions.token_used, user.token))  # type: ignore[attr-defined]
+        return response
+
+    return middleware
 
 
 def keep_guests(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:

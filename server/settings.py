@@ -56,6 +56,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_grip.GripMiddleware",
     "chat.signin.keep_guests",
+    "chat.signin.note_tokens",
 ]
 ROOT_URLCONF = "server.urls"
 WSGI_APPLICATION = "server.wsgi.application"
@@ -166,6 +167,9 @@ CORS_EXPOSE_HEADERS = ["last-event-id", "link", "preference-applied", "retry-aft
 SIGN_UP = env.boolean("SIGN_UP", True)
 GUESTS = env.boolean("GUESTS", True)
 GUEST_DAYS = env.integer("GUEST_DAYS", 30, at_least=1, at_most=3650)
+# Who makes bots; and for how many days an API token can be good, 0 for tokens without an end.
+BOTS = env.text("BOTS", "accounts", choices=("accounts", "staff", "off"))
+TOKEN_DAYS_MAX = env.integer("TOKEN_DAYS_MAX", 365, at_least=0, at_most=3650)
 ROOM_CREATION = env.text("ROOM_CREATION", "anyone", choices=("anyone", "accounts", "staff"))
 RETENTION_HOURS = env.integer("RETENTION_HOURS", 24, at_least=1, at_most=876_000)
 EDIT_MINUTES = env.integer("EDIT_MINUTES", 60, at_least=0, at_most=525_600)

@@ -1,5 +1,7 @@
 """Which address goes where. Room names come last; chat.names keeps the other first segments free of them."""
 
+from collections.abc import Callable
+
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import path
@@ -8,7 +10,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from chat import accounts, views
 from chat.api import api
-from chat.pages import board, invites, settings
+from chat.pages import board, bots, broadcast, invites, settings, tokens
 from chat.pages import rooms as rooms_pages
 from chat.problems import prefers_html
 from chat.stream import endpoint, sse
@@ -16,21 +18,26 @@ from chat.stream import endpoint, sse
 _api = path("", api.urls)
 
 
-@csrf_exempt  # the page checks the form's token itself; the API looks at the origin
-def rooms(request: HttpRequest) -> HttpResponseBase:
-    """/rooms/: the page for browsers that navigate, the API for programs and scripts."""
-    if prefers_html(request) and request.method in ("GET", "HEAD", "POST"):
-        return rooms_pages.rooms(request)
-    match = URLResolver(RegexPattern(r"^/"), [_api]).resolve(request.path_info)
-    response: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
-    return response
+def _page_or_api(page: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """One address: the page for browsers that navigate, the API for programs and scripts."""
+
+    @csrf_exempt  # the page checks the form's token itself; the API looks at the origin
+    def view(request: HttpRequest, **kwargs: str) -> HttpResponseBase:
+        if prefers_html(request) and request.method in ("GET", "HEAD", "POST"):
+            return page(request, **kwargs)
+        match = URLResolver(RegexPattern(r"^/"), [_api]).resolve(request.path_info)
+        response: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
+        return response
+
+    return view
 
 
 urlpatterns = [
     path("", views.home, name="home"),
     path("events/", endpoint.events, name="events"),
     path("-/", board.board, name="board"),
-    path("rooms/", rooms, name="rooms"),
+    path("-/broadcast/", broadcast.broadcast, name="broadcast"),
+    path("rooms/", _page_or_api(rooms_pages.rooms), name="rooms"),
     path("rooms/<str:name>/membership/", rooms_pages.membership, name="room-membership"),
     path("rooms/<str:name>/settings/", settings.settings, name="room-settings"),
     path("rooms/<str:name>/settings/room/", settings.change, name="room-settings-room"),
@@ -54,6 +61,9 @@ urlpatterns = [
     path("accounts/password/", accounts.password, name="password"),
     path("accounts/close/", accounts.close, name="close"),
     path("accounts/invites/<str:secret>/", invites.invite, name="invite"),
+    path("accounts/tokens/", _page_or_api(tokens.own_tokens), name="tokens"),
+    path("accounts/bots/", _page_or_api(bots.bots), name="bots"),
+    path("accounts/bots/<str:username>/tokens/", _page_or_api(tokens.bot_tokens), name="bot-tokens"),
     path("admin/", admin.site.urls),
     _api,
     path("<str:name>", views.room, name="room"),

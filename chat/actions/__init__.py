@@ -5,12 +5,17 @@ rooms       make, change, archive, delete; after a restore
 members     join, leave, invites, roles
 presence    who is in a room, kept by its companion
 moderation  mute, ban, remove; what is written into the audit
-people      accounts, guests, tokens, the first administrator
+people      accounts, guests, the first administrator
+tokens      API tokens
+bots        accounts of programs, owned by people
+broadcast   one text into many rooms
 operators   what only operators do, in the admin
 attempts    what may not be tried without end
 log         the event of a change; taking rights away
 """
 
+from chat.actions.bots import add_bot, close_bot, make_bot
+from chat.actions.broadcast import Broadcast, broadcast, rooms_of_broadcast
 from chat.actions.log import forget_closings, iso, revoke
 from chat.actions.members import (
     INVITE_DAYS,
@@ -34,6 +39,7 @@ from chat.actions.messages import (
 )
 from chat.actions.moderation import lift, restrict, restrict_author
 from chat.actions.people import (
+    NAME_TAKEN,
     become_account,
     change_name,
     change_password,
@@ -41,7 +47,6 @@ from chat.actions.people import (
     is_setup_token,
     make_first_administrator,
     make_guest,
-    make_token,
     prune_guests,
     seen,
     set_staff,
@@ -60,32 +65,49 @@ from chat.actions.rooms import (
     restored,
     room_data,
 )
+from chat.actions.tokens import (
+    TOKEN_DAYS,
+    end_expired_tokens,
+    issue_token,
+    make_token,
+    token_used,
+    withdraw_token,
+)
 
 __all__ = [
     "DEFAULT_ROOM",
     "IDEMPOTENCY_KEY_MAX",
     "INVITE_DAYS",
+    "NAME_TAKEN",
     "TITLE_MAX",
+    "TOKEN_DAYS",
     "TOPIC_MAX",
+    "Broadcast",
     "Posted",
     "accept_invite",
+    "add_bot",
     "become_account",
+    "broadcast",
     "change_name",
     "change_password",
     "change_room",
     "check_text",
     "close_account",
+    "close_bot",
     "create_room",
     "delete_message",
     "delete_room",
     "edit_message",
+    "end_expired_tokens",
     "forget_closings",
     "invite",
     "is_setup_token",
     "iso",
+    "issue_token",
     "join_room",
     "leave_room",
     "lift",
+    "make_bot",
     "make_first_administrator",
     "make_guest",
     "make_room",
@@ -100,11 +122,14 @@ __all__ = [
     "restrict_author",
     "revoke",
     "room_data",
+    "rooms_of_broadcast",
     "seen",
     "set_role",
     "set_staff",
     "setup_token",
     "sign_out",
     "sign_up",
+    "token_used",
     "withdraw_invite",
+    "withdraw_token",
 ]

@@ -121,13 +121,16 @@ def open_direct_room(person: Person, other: User) -> tuple[Room, bool]:
 
 
 def end_membership(room: Room, user: User) -> None:
-    """Take the membership and the links that the person made: nobody comes back by a link of their own.
+    """Take the membership, the links that the person made, and the memberships of their bots: nobody comes back by a
+    link of their own, or goes on reading through a bot.
 
     Must run in a transaction that has locked the room. Raises Problem for the last owner.
     """
-    check_owner_left(room, user)
-    Membership.objects.filter(room=room, user=user).delete()
-    Invite.objects.filter(room=room, created_by=user, withdrawn_at=None).update(withdrawn_at=timezone.now())
+    gone = [user, *User.objects.filter(owner=user, memberships__room=room)]
+    for one in gone:
+        check_owner_left(room, one)
+        Membership.objects.filter(room=room, user=one).delete()
+    Invite.objects.filter(room=room, created_by__in=gone, withdrawn_at=None).update(withdrawn_at=timezone.now())
 
 
 def check_owner_left(room: Room, user: User) -> None:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from chat import access, eventlog
 from chat.access import Person
 from chat.actions.log import audit, claim, iso, log
-from chat.models import ClaimedEvent, Event, Message, Room
+from chat.models import ClaimedEvent, Event, Message, Room, User
 from chat.names import clean_person_name, has_control_characters, is_room_name, person_key, person_keys, room_key
 from chat.problems import Problem, room_invalid
 
@@ -60,10 +60,9 @@ def post_message(  # noqa: PLR0913 - all that a post can have
     idempotency key: the same post again answers the first message. `kind` is the message's type, 1 to 3 for
     moderators only. `address` is where who has no account comes from. Raises Problem.
     """
-    if kind not in (Message.Type.MESSAGE, Message.Type.WARNING, Message.Type.ALERT, Message.Type.MUTED):
-        raise Problem("PARAMETER_INVALID", "The type is 0, 1, 2 or 3: other messages come from the service.")
+    check_type(kind)
     known = "" if person.is_authenticated and not person.is_guest else address
-    draft = _Draft(person, _check_name(person, name), check_text(text), kind, _check_key(key), known)
+    draft = _Draft(person, _check_name(person, name), check_text(text), kind, check_key(key), known)
     try:
         with transaction.atomic():
             return _store_message(draft, room_name)
@@ -85,6 +84,8 @@ def message_data(room_name: str, message: Message) -> dict[str, Any]:
         "type": message.type,
         "verified": message.author_id is not None,
     }
+    if message.is_bot:
+        data["bot"] = True
     if message.edited_at:
         data["edited"] = iso(message.edited_at)
     if message.deleted_at:
@@ -187,7 +188,14 @@ def _check_name(person: Person, name: str) -> str:
         raise Problem("NAME_INVALID", str(error)) from None
 
 
-def _check_key(key: str) -> str | None:
+def check_type(kind: int) -> None:
+    """Raise Problem for a type that nobody posts."""
+    if kind not in (Message.Type.MESSAGE, Message.Type.WARNING, Message.Type.ALERT, Message.Type.MUTED):
+        raise Problem("PARAMETER_INVALID", "The type is 0, 1, 2 or 3: other messages come from the service.")
+
+
+def check_key(key: str) -> str | None:
+    """The idempotency key as it is stored, None for none. Raises Problem."""
     if len(key) > IDEMPOTENCY_KEY_MAX or not (key.isascii() and (key == "" or key.isprintable())):
         raise Problem(
             "IDEMPOTENCY_KEY_INVALID", f"An idempotency key has at most {IDEMPOTENCY_KEY_MAX} printable characters."
@@ -207,6 +215,7 @@ def _store_message(draft: _Draft, room_name: str) -> Posted:
         eid=claim.eid,
         author_id=draft.person.pk,
         name=draft.name,
+        is_bot=isinstance(draft.person, User) and draft.person.is_bot,
         type=draft.type,
         text=draft.text,
         poster=draft.poster,

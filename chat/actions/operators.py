@@ -15,7 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from chat import access
-from chat.actions import members, messages, people, rooms
+from chat.actions import members, messages, people, rooms, tokens
 from chat.actions.log import audit
 from chat.models import Membership, Room, User
 from chat.problems import Problem
@@ -94,9 +94,11 @@ def close(actor: User, user: User) -> None:
 
 
 def reopen(actor: User, user: User) -> None:
-    """Let somebody sign in again; tokens stay withdrawn."""
+    """Let somebody sign in again; tokens stay withdrawn, and bots closed until each is reopened."""
     access.check_operator(actor, "chat.change_user", user)
     with transaction.atomic():
+        if User.objects.filter(pk=user.owner_id, is_active=False).exists():
+            raise Problem("ROOM_ACCESS_DENIED", f"{user.username} is a bot, and the account of its owner is closed.")
         User.objects.filter(pk=user.pk).update(is_active=True)
         audit(actor, "reopen account", None, user)
 
@@ -107,6 +109,8 @@ def appoint(actor: User, user: User, is_staff: bool) -> None:
     _check_other(actor, user)
     if is_staff and user.is_guest:
         raise Problem("ROOM_ACCESS_DENIED", f"{user.shown_name} is a guest: only accounts can be staff.")
+    if is_staff and user.is_bot:
+        raise Problem("ROOM_ACCESS_DENIED", f"{user.shown_name} is a bot: only people can be staff.")
     people.set_staff(actor, user, is_staff)
 
 
@@ -122,6 +126,8 @@ def set_permissions(
     _check_superuser(actor)
     if is_superuser != user.is_superuser:
         _check_other(actor, user)
+    if is_superuser and user.is_bot:
+        raise Problem("ROOM_ACCESS_DENIED", f"{user.shown_name} is a bot: only people can be operators.")
     with transaction.atomic():
         User.objects.filter(pk=user.pk).update(is_superuser=is_superuser)
         user.groups.set(groups)
@@ -135,6 +141,8 @@ def set_password(actor: User, user: User, password: str | None) -> None:
         access.check_operator(actor, "chat.change_user", user)
     if password is not None and user.is_guest:
         raise Problem("ROOM_ACCESS_DENIED", f"{user.shown_name} is a guest: guests have no password.")
+    if password is not None and user.is_bot:
+        raise Problem("ROOM_ACCESS_DENIED", f"{user.shown_name} is a bot: bots sign in by tokens only.")
     user.set_password(_checked(password))
     with transaction.atomic():
         people.sign_out(user)
@@ -159,9 +167,8 @@ def withdraw_tokens(actor: User | None, user: User, ids: Iterable[int] | None = 
     if actor is not None:
         access.check_operator(actor, "chat.delete_apitoken", user)
     with transaction.atomic():
-        people.sign_out(user)
-        tokens = user.tokens.all() if ids is None else user.tokens.filter(pk__in=ids)
-        count = tokens.delete()[0]
+        found = user.tokens.all() if ids is None else user.tokens.filter(pk__in=ids)
+        count = tokens.drop_tokens(found.order_by("pk"))
         audit(actor, "withdraw tokens", None, user, str(count))
     return count
 
@@ -171,7 +178,7 @@ def remove(actor: User, user: User) -> None:
     access.check_operator(actor, "chat.delete_user", user)
     _check_other(actor, user)
     with transaction.atomic():
-        people.sign_out(user)
+        people.sign_out(user, *user.bots.order_by("pk"))  # a bot goes with its owner
         _drop_sessions(user)
         audit(actor, "delete account", None, detail=user.username)
         User.objects.get(pk=user.pk).delete()

@@ -1,4 +1,4 @@
-"""People: accounts, guests, tokens, the first administrator."""
+"""People: accounts, guests, bots, the first administrator."""
 
 import secrets
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from django.utils import timezone
 from chat.actions.log import audit, revoke
 from chat.actions.presence import end_holds
 from chat.actions.rooms import DEFAULT_ROOM
-from chat.models import ApiToken, Room, User, digest_of
+from chat.models import Room, User
 from chat.names import clean_person_name, person_keys
 
 NAME_TAKEN = "This name reads like the one of somebody who is here already."
@@ -53,13 +53,6 @@ def make_first_administrator(username: str, password: str) -> User:
     return user
 
 
-def make_token(user: User) -> str:
-    """A new API token of `user`. It is shown once: only its digest is stored."""
-    token = f"ckb_{secrets.token_urlsafe(32)}"
-    ApiToken.objects.create(user=user, digest=digest_of(token))
-    return token
-
-
 def sign_up(username: str, password: str, display_name: str = "") -> User:
     """Make an account. Raises ValidationError with words for each field: username, display_name, password."""
     user = User(username=User.normalize_username(username), last_seen_at=timezone.now())
@@ -77,6 +70,17 @@ def make_guest(name: str) -> User:
     user.set_unusable_password()
     _save_new(user, "display_name", None, {})
     return user
+
+
+def make_bot_account(owner: User, username: str, display_name: str = "") -> User:
+    """Make the account of a bot, which has no password. Raises ValidationError with words for each field."""
+    bot = User(username=User.normalize_username(username), is_bot=True, owner=owner)
+    bot.set_unusable_password()
+    wrong: dict[str, list[str]] = {}
+    with _gathered(wrong):
+        bot.display_name = _shown(display_name) if display_name.strip() else ""
+    _save_new(bot, "display_name" if bot.display_name else "username", None, wrong)
+    return bot
 
 
 def become_account(user: User, username: str, password: str) -> User:
@@ -115,25 +119,28 @@ def seen(user: User) -> bool:
     return bool(User.objects.filter(pk=user.pk).update(last_seen_at=now))
 
 
-def sign_out(user: User) -> None:
-    """End what a person's streams receive by their rights; the session itself is ended by the view."""
+def sign_out(*users: User) -> None:
+    """End what people's streams receive by their rights; the session itself is ended by the view."""
     with transaction.atomic():
-        revoke(_rooms_by_right(user))
-        end_holds(user)
+        # The rooms of all at once: `revoke` locks them in one order.
+        revoke({room for user in users for room in _rooms_by_right(user)})
+        for user in users:
+            end_holds(user)
 
 
 def close_account(actor: User, user: User) -> None:
-    """Close an account: no sign-in, no token, nothing more received. What they wrote stays under their name, which
-    nobody else gets. Raises ValidationError for the last administrator."""
+    """Close an account, and its bots: no sign-in, no token, nothing more received. What they wrote stays under their
+    name, which nobody else gets. Raises ValidationError for the last administrator."""
     with transaction.atomic():
         administrators = User.objects.select_for_update(no_key=True).filter(is_superuser=True, is_active=True)
         if user.is_superuser and not administrators.exclude(pk=user.pk).exists():
             raise ValidationError("The only administrator can't go: make another one first.")
-        revoke(_rooms_by_right(user))
-        end_holds(user)
-        User.objects.filter(pk=user.pk).update(is_active=False)
-        user.tokens.all().delete()
-        audit(actor, "close account", None, user)
+        accounts = [user, *user.bots.filter(is_active=True).order_by("pk")]
+        sign_out(*accounts)
+        for account in accounts:
+            User.objects.filter(pk=account.pk).update(is_active=False)
+            account.tokens.all().delete()
+            audit(actor, "close account", None, account)
 
 
 def set_staff(actor: User, user: User, is_staff: bool) -> None:

@@ -61,14 +61,14 @@ class UserAdmin(ChatAdmin, _UserAdmin):
     """Accounts and guests."""
 
     form = AccountForm
-    list_display = ("username", "shown", "is_active", "is_staff", "is_guest", "last_seen_at", "date_joined")
-    list_filter = ("is_staff", "is_superuser", "is_guest", "is_active")
+    list_display = ("username", "shown", "is_active", "is_staff", "is_guest", "is_bot", "last_seen_at", "date_joined")
+    list_filter = ("is_staff", "is_superuser", "is_guest", "is_bot", "is_active")
     search_fields = ("username", "display_name")
     ordering = ("username",)
     actions = ("close", "reopen", "make_staff", "take_staff", "end_sessions", "withdraw_tokens")
-    readonly_fields = ("username", "is_guest", "is_bot", "last_seen_at", "last_login", "date_joined")
+    readonly_fields = ("username", "is_guest", "is_bot", "owner", "last_seen_at", "last_login", "date_joined")
     fieldsets = (
-        (None, {"fields": ("username", "password", "display_name", "is_active", "is_guest", "is_bot")}),
+        (None, {"fields": ("username", "password", "display_name", "is_active", "is_guest", "is_bot", "owner")}),
         ("What they may do here", {"fields": ("is_staff", *PERMISSIONS)}),
         ("Dates", {"fields": ("last_seen_at", "last_login", "date_joined")}),
     )
@@ -182,14 +182,18 @@ class UserAdmin(ChatAdmin, _UserAdmin):
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(ReadOnlyAdmin):
-    """What programs sign in with. The tokens themselves are not stored, and their digests not shown."""
+    """What programs sign in with. The tokens themselves are not stored, and their digests not shown.
 
-    list_display = ("user", "created")
+    Withdrawing one withdraws those that were made by it, too.
+    """
+
+    list_display = ("user", "name", "hint", "scopes", "created", "expires", "last_used_at")
     list_display_links = None
     list_select_related = ("user",)
     search_fields = ("user__username", "user__display_name")
     ordering = ("-pk",)
     exclude = ("digest",)
+    list_filter = ("user__is_bot",)
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """The tokens of staff are for superusers."""

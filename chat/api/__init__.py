@@ -8,6 +8,8 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 from ninja.openapi.schema import OpenAPISchema
 
+from chat.api.bots import router as bots
+from chat.api.broadcast import router as broadcast
 from chat.api.invites import router as invites
 from chat.api.members import router as members
 from chat.api.messages import router as messages
@@ -16,6 +18,7 @@ from chat.api.people import router as people
 from chat.api.presence import router as presence
 from chat.api.restrictions import router as restrictions
 from chat.api.rooms import router as rooms
+from chat.api.tokens import router as tokens
 from chat.problems import Problem, error_page, problem_response
 
 
@@ -46,7 +49,9 @@ api = CorkboardAPI(
 )
 for router in (rooms, members, invites, restrictions, messages, presence):
     api.add_router("/rooms", router)
-api.add_router("/accounts", people)
+for router in (people, tokens, bots):
+    api.add_router("/accounts", router)
+api.add_router("/api", broadcast)
 
 # The code of a refusal by the field that was wrong.
 FIELD_CODES = {

@@ -5,20 +5,21 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from chat import access
-from chat.models import User
+from chat.models import Scope, User
 
 READ_REFUSALS = frozenset({400, 401, 403, 404, 503})
 WRITE_REFUSALS = frozenset({400, 401, 403, 404, 409, 413, 415, 422, 503})
 
 
-def writer(request: HttpRequest) -> User:
-    """Who makes this request that changes something. Raises Problem for nobody, before anything is looked up."""
-    return access.check_signed_in(access.person_of(request))
+def writer(request: HttpRequest, scope: Scope = Scope.MANAGE) -> User:
+    """Who makes this request that changes something, by a token with the `scope`. Raises Problem for nobody, before
+    anything is looked up."""
+    return access.check_signed_in(access.person_of(request, scope))
 
 
-def reader(request: HttpRequest) -> User:
+def reader(request: HttpRequest, scope: Scope = Scope.READ) -> User:
     """Who makes this request that reads what is for people who are signed in. Raises Problem for nobody."""
-    return access.check_signed_in(access.reader_of(request))
+    return access.check_signed_in(access.reader_of(request, scope))
 
 
 def answer(data: dict[str, Any], status: int = 200) -> JsonResponse:
@@ -26,6 +27,11 @@ def answer(data: dict[str, Any], status: int = 200) -> JsonResponse:
     response = JsonResponse(data, status=status)
     response["Cache-Control"] = "no-store"
     return response
+
+
+def words(given: list[str] | str) -> list[str]:
+    """A list as JSON has it, or as a form does: words with spaces or commas between."""
+    return given.replace(",", " ").split() if isinstance(given, str) else given
 
 
 def done() -> HttpResponse:

@@ -5,7 +5,8 @@ from ninja import Router
 
 from chat import access, actions, directory
 from chat.api.answers import READ_REFUSALS, WRITE_REFUSALS, answer, body_of, done, writer
-from chat.api.schemas import MemberOut, MembersOut, ProblemOut, RoleIn
+from chat.api.schemas import MemberIn, MemberOut, MembersOut, ProblemOut, RoleIn
+from chat.models import Scope
 
 router = Router(tags=["members"])
 
@@ -20,12 +21,21 @@ def list_members(request: HttpRequest, name: str) -> HttpResponse:
 @router.post(
     "/{name}/members/",
     response={frozenset({200, 201}): MemberOut, WRITE_REFUSALS: ProblemOut},
-    summary="Join a room",
+    summary="Join a room, or add a bot",
+    openapi_extra=body_of("MemberIn", required=False),
 )
-def join_room(request: HttpRequest, name: str) -> HttpResponse:
-    """Become a member of a room that you may read: 201, or 200 for who was one. Others need an invite."""
-    person = writer(request)
-    membership, is_new = actions.join_room(person, access.known_room(person, name))
+def join_room(request: HttpRequest, name: str, body: MemberIn | None = None) -> HttpResponse:
+    """Become a member of a room that you may read: 201, or 200 for who was one. Others need an invite.
+
+    With the `username` of a bot of yours the bot becomes a member, of a room into which you may invite.
+    """
+    person = writer(request, Scope.POST)
+    room = access.known_room(person, name)
+    if body is None or not body.username:
+        membership, is_new = actions.join_room(person, room)
+    else:
+        access.check_invite(person, room)
+        membership, is_new = actions.add_bot(person, room, directory.bot(person, body.username))
     return answer(directory.member_data(membership), 201 if is_new else 200)
 
 
@@ -50,7 +60,7 @@ def set_role(request: HttpRequest, name: str, username: str, body: RoleIn) -> Ht
 )
 def end_membership(request: HttpRequest, name: str, username: str) -> HttpResponse:
     """Leave the room, by your own user name; or remove somebody, for moderators."""
-    person = writer(request)
+    person = writer(request, Scope.POST)  # to leave; whom to remove, moderators say
     room = access.known_room(person, name)
     if username == person.username:
         actions.leave_room(person, room)

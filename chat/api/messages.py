@@ -12,6 +12,7 @@ from chat import access, actions, history
 from chat.api.answers import READ_REFUSALS, WRITE_REFUSALS, answer, body_of, done, writer
 from chat.api.schemas import EditIn, HistoryOut, MessageIn, MessageOut, ProblemOut
 from chat.eventlog import MAX_ID
+from chat.models import Scope
 from chat.problems import Problem, prefers_html
 from chat.views import chat_page
 
@@ -33,7 +34,7 @@ def post_message(request: HttpRequest, name: str, body: MessageIn) -> HttpRespon
     """
     html = prefers_html(request)
     try:
-        person = access.person_of(request)
+        person = access.person_of(request, Scope.POST)
         key = request.headers.get("Idempotency-Key", body.client_id)
         address = access.address_of(request)
         posted = actions.post_message(
@@ -88,7 +89,7 @@ def read_messages(
 )
 def edit_message(request: HttpRequest, name: str, message_id: int, body: EditIn) -> HttpResponse:
     """Change the text of a message of your own, within EDIT_MINUTES. Readers get `message-edited`."""
-    person = writer(request)
+    person = writer(request, Scope.POST)
     room = access.known_room(person, name)
     return answer(actions.edit_message(person, room, message_id, body.text))
 
@@ -103,7 +104,7 @@ def delete_message(request: HttpRequest, name: str, message_id: int) -> HttpResp
 
     Readers get `message-deleted`. A second time it is not there any more: 404 MESSAGE_INVALID.
     """
-    person = writer(request)
+    person = writer(request, Scope.POST)
     actions.delete_message(person, access.known_room(person, name), message_id)
     return done()
 

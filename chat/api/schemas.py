@@ -5,8 +5,8 @@ from typing import Any
 from django.conf import settings
 from ninja import Field, Schema
 
-from chat.actions import IDEMPOTENCY_KEY_MAX, INVITE_DAYS, TITLE_MAX, TOPIC_MAX
-from chat.models import Membership, Restriction, Room
+from chat.actions import IDEMPOTENCY_KEY_MAX, INVITE_DAYS, TITLE_MAX, TOKEN_DAYS, TOPIC_MAX
+from chat.models import TOKEN_NAME_MAX, Membership, Restriction, Room, Scope
 from chat.names import PERSON_NAME_MAX, ROOM_NAME_RULE
 
 
@@ -48,6 +48,7 @@ class MessageOut(Schema):
     text: str
     type: int = Field(..., description="0 message, 1 warning, 2 alert, 3 muted, 4 enter, 5 leave.")
     verified: bool = Field(..., description="Whether the name is the one of an account.")
+    bot: bool = Field(False, description="Whether a bot said it; left out when not.")
     edited: str | None = Field(None, description="When the text was changed; left out when it was not.")
     deleted: bool = Field(False, description="Whether the text was deleted; left out when it was not.")
 
@@ -113,6 +114,7 @@ class PersonOut(Schema):
     username: str
     name: str = Field(..., description="The name that others see.")
     guest: bool
+    bot: bool
     staff: bool
 
 
@@ -122,6 +124,12 @@ class UsernameIn(Schema):
     username: str
 
 
+class MemberIn(Schema):
+    """Who shall be a member: oneself, or a bot of one's own."""
+
+    username: str = Field("", description="Of a bot of yours; yourself if left out.")
+
+
 class MemberOut(Schema):
     """A member of a room."""
 
@@ -129,6 +137,7 @@ class MemberOut(Schema):
     name: str
     role: str = Field(..., description="owner, moderator or member.")
     guest: bool
+    bot: bool
 
 
 class MembersOut(Schema):
@@ -192,6 +201,80 @@ class RestrictionsOut(Schema):
     """The mutes and bans of a room."""
 
     restrictions: list[RestrictionOut] = Field(..., description="Newest first.")
+
+
+class TokenIn(Schema):
+    """A token to make."""
+
+    name: str = Field(..., description="What it is for.", json_schema_extra=_limit(TOKEN_NAME_MAX))
+    scopes: list[str] | str = Field(
+        [Scope.READ.value, Scope.POST.value], description="read, post and manage: a list, or words with spaces."
+    )
+    days: int | None = Field(TOKEN_DAYS, description="How long it is good; null for one without an end, if allowed.")
+
+
+class TokenOut(Schema):
+    """A token, without its secret."""
+
+    id: str
+    name: str
+    scopes: list[str]
+    hint: str = Field(..., description="The last four characters of the secret.")
+    created: str = Field(..., description="ISO 8601, UTC.")
+    expires: str | None = Field(..., description="ISO 8601, UTC; null: it has no end.")
+    last_used: str | None = Field(..., alias="last-used", description="To the hour; null: never.")
+
+
+class NewTokenOut(TokenOut):
+    """A token that was just made."""
+
+    token: str = Field(..., description="The secret. It is shown this once.")
+
+
+class TokensOut(Schema):
+    """The tokens of an account."""
+
+    tokens: list[TokenOut] = Field(..., description="Newest first, expired ones for 30 days or so.")
+
+
+class BotIn(Schema):
+    """A bot to make."""
+
+    username: str
+    name: str = Field("", description="The name that others see; the user name if empty.")
+
+
+class BotOut(Schema):
+    """A bot of one's own."""
+
+    username: str
+    name: str
+
+
+class BotsOut(Schema):
+    """The bots of a person."""
+
+    bots: list[BotOut] = Field(..., description="By user name.")
+
+
+class BroadcastIn(Schema):
+    """A message to many rooms."""
+
+    text: str = Field(
+        ..., description="Plain text, counted in characters.", json_schema_extra=_limit(settings.MESSAGE_MAX_CHARS)
+    )
+    type: int = Field(0, description="0 message, 1 warning, 2 alert, 3 muted.")
+    rooms: list[str] | str | None = Field(
+        None, description="Names of rooms: a list, or words with spaces. All rooms if left out."
+    )
+
+
+class BroadcastOut(Schema):
+    """How far a broadcast has come."""
+
+    rooms: int = Field(..., description="How many rooms it is for.")
+    sent: int = Field(..., description="Into how many this request has written.")
+    left: int = Field(..., description="How many are left: repeat the request with its key.")
 
 
 class ProblemOut(Schema):

@@ -2,7 +2,7 @@
 
 Models hold fields, constraints and querysets. Every write of the product goes through chat.actions.
 
-people    accounts, guests, tokens
+people    accounts, guests, bots, tokens and their scopes
 rooms     rooms and the numbering of their events
 members   membership, presence, restrictions, invites, closings
 messages  messages and the log of events
@@ -11,11 +11,13 @@ records   the audit, and counts of attempts
 
 from chat.models.members import Closing, Invite, Membership, Presence, Restriction
 from chat.models.messages import Event, Message, MessageQuerySet
-from chat.models.people import ApiToken, User, digest_of
+from chat.models.people import ALL_SCOPES, TOKEN_NAME_MAX, ApiToken, Scope, User, digest_of
 from chat.models.records import Attempt, AuditEntry
 from chat.models.rooms import ClaimedEvent, Restore, Room, RoomQuerySet
 
 __all__ = [
+    "ALL_SCOPES",
+    "TOKEN_NAME_MAX",
     "ApiToken",
     "Attempt",
     "AuditEntry",
@@ -31,6 +33,7 @@ __all__ = [
     "Restriction",
     "Room",
     "RoomQuerySet",
+    "Scope",
     "User",
     "digest_of",
 ]

@@ -41,6 +41,8 @@ class Message(models.Model):
     # NULL for a post without a session: then `name` is the name as it was posted, and nobody has verified it.
     author = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="messages")
     name = models.CharField(max_length=PERSON_NAME_MAX)
+    # Whether a bot said it: for the badge, and so that bots need not answer each other.
+    is_bot = models.BooleanField(default=False, db_default=False, editable=False)
     type = models.PositiveSmallIntegerField(choices=Type, default=Type.MESSAGE)
     text = models.TextField()
     # Who posted, as the scope of the key that makes a repeated post answer the first message.

@@ -20,7 +20,12 @@ class User(AbstractUser):
     username_key = models.CharField(max_length=PERSON_KEY_MAX, db_index=True, default="", editable=False)
     is_guest = models.BooleanField(default=False)
     is_bot = models.BooleanField(default=False)
+    # Of a bot: the person who made it, and who makes its tokens.
+    owner = models.ForeignKey("self", models.CASCADE, null=True, blank=True, related_name="bots", editable=False)
     last_seen_at = models.DateTimeField(null=True, blank=True)
+
+    # The token by which this person makes the request, after access; None by a session.
+    token: "ApiToken | None" = None
 
     objects: ClassVar[UserManager[Self]] = UserManager()
 
@@ -42,12 +47,57 @@ def digest_of(secret: str) -> str:
     return sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 
+class Scope(models.TextChoices):
+    """What a token lets its person do. None of them holds another one."""
+
+    READ = "read", "Read"  # streams, history, lists
+    POST = "post", "Post"  # messages of one's own, joining rooms
+    MANAGE = "manage", "Manage"  # rooms, members, moderation, tokens: everything else of the API
+
+
+ALL_SCOPES = " ".join(Scope.values)
+TOKEN_NAME_MAX = 60  # characters
+
+
+class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
+    """Which tokens are good."""
+
+    def good(self) -> Self:
+        """Tokens whose time is not over, of accounts that are not closed."""
+        now = timezone.now()
+        return self.filter(models.Q(expires=None) | models.Q(expires__gt=now), user__is_active=True)
+
+
 class ApiToken(models.Model):
-    """What a program signs in with. Only a digest is stored."""
+    """What a program signs in with. Only a digest is stored; a token that is withdrawn has no row any more."""
 
     user = models.ForeignKey(User, models.CASCADE, related_name="tokens")
     digest = models.CharField(max_length=64, unique=True)
+    name = models.CharField(max_length=TOKEN_NAME_MAX, blank=True, default="")
+    # The values of Scope, with spaces between.
+    scopes = models.CharField(max_length=40, default=ALL_SCOPES)
+    # The last characters, by which its owner knows it again.
+    hint = models.CharField(max_length=4, blank=True, default="")
     created = models.DateTimeField(default=timezone.now)
+    expires = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    # Whether what it held was ended after its time was over (actions.end_expired_tokens).
+    ended = models.BooleanField(default=False)
+    # The token by which it was made: it goes with it, so that nobody keeps what they were given by a stolen one.
+    parent = models.ForeignKey("self", models.CASCADE, null=True, blank=True, related_name="children")
+
+    objects: ClassVar[ApiTokenQuerySet] = ApiTokenQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        indexes = (
+            # What the relay looks for every second.
+            models.Index(fields=["expires"], condition=models.Q(ended=False), name="token_to_end"),
+        )
 
     def __str__(self) -> str:
         return f"token of {self.user}"
+
+    @property
+    def scope_list(self) -> list[str]:
+        """The scopes, in their order."""
+        return self.scopes.split()

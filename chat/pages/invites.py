@@ -8,6 +8,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from chat import access, actions, directory
+from chat.models import Scope
 from chat.problems import Problem, error_page, prefers_html
 
 
@@ -31,7 +32,7 @@ def invite(request: HttpRequest, secret: str) -> HttpResponse:
 
 
 def _accept(request: HttpRequest, secret: str) -> HttpResponse:
-    person = access.person_of(request)
+    person = access.person_of(request, Scope.POST)
     room = access.known_room(person, actions.accept_invite(person, secret).name)
     if prefers_html(request):
         return HttpResponseRedirect(reverse("room", args=[room.name]), status=303)

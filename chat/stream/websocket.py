@@ -18,7 +18,7 @@ from gripcontrol import websocket_control_message
 
 from chat import access, actions, channels, eventlog
 from chat.channels import RoomChannel
-from chat.models import Room
+from chat.models import Room, Scope
 from chat.names import room_key
 from chat.problems import Problem, problem_response
 from chat.stream import feeds
@@ -141,7 +141,7 @@ class Socket:
         name = _text(command, "room")
         self._check_joined(room_key(name))
         key = _text(command, "client_id", optional=True) or f"{self._context.id}:{command['id']}"
-        person = access.person_of(self._request)
+        person = access.person_of(self._request, Scope.POST)
         sender = _text(command, "from", optional=True)
         address = access.address_of(self._request)
         posted = actions.post_message(person, name, _text(command, "text"), name=sender, key=key, address=address)

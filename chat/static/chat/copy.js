@@ -1,4 +1,4 @@
-/** Copies the link of an invite. */
+/** Copies what is shown once: the link of an invite, a token. */
 const button = document.querySelector("[data-copy]");
 const field = document.querySelector("[data-copy-text]");
 

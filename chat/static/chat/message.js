@@ -16,6 +16,7 @@ const PINS = 8;
  * @property {string} text
  * @property {number} [type]
  * @property {boolean} [verified]
+ * @property {boolean} [bot] whether a bot said it
  * @property {string} [edited] when it was edited, ISO 8601
  * @property {boolean} [deleted] then there is no text
  */
@@ -44,6 +45,7 @@ export function identify(element, message) {
   element.dataset.id = message.id;
   element.dataset.type = message.type ?? 0;
   element.dataset.verified = message.verified ?? false;
+  element.querySelector(".bot").hidden = !message.bot;
   const time = element.querySelector("time");
   if (time.dateTime !== message.date) showTime(time, message.date);
 }

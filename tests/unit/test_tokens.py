@@ -1,0 +1,500 @@
+"""API tokens: scopes, expiry, limits, withdrawal, the page; what a token can't do."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from chat import access, actions
+from chat.actions import operators
+from chat.models import ApiToken, AuditEntry, Closing, Message, Restriction, Room, User
+from chat.problems import Problem
+from tests.unit.conftest import grip_headers, sign_in
+
+pytestmark = pytest.mark.django_db
+PAGE = {"Accept": "text/html"}
+
+
+def bearer(secret: str) -> Client:
+    """A program with a token, behind the proxy."""
+    return Client(headers=grip_headers(Authorization=f"Bearer {secret}"))
+
+
+def token(user: User, *scopes: str, days: int | None = 90) -> str:
+    """The secret of a token with these scopes."""
+    return actions.issue_token(user, user, "test", scopes, days)[1]
+
+
+def code(response: Any) -> tuple[int, str]:
+    return response.status_code, response.json()["code"]
+
+
+class TestScopes:
+    """What each scope lets a program do, of which Alice, owner of the rooms, may do everything."""
+
+    READS = ("/rooms/", "/rooms/Open/", "/rooms/Open/messages/", "/rooms/Open/members/", "/accounts/me/")
+    MANAGES = (
+        ("get", "/rooms/Open/invites/", {}),
+        ("get", "/rooms/Open/restrictions/", {}),
+        ("post", "/rooms/Open/invites/", {}),
+        ("post", "/rooms/", {"name": "other"}),
+        ("patch", "/rooms/Open/", {"topic": "x"}),
+        ("delete", "/rooms/Open/", {}),
+        ("post", "/rooms/Open/restrictions/", {"kind": "ban", "username": "bob"}),
+        ("delete", "/rooms/Open/members/bob/", {}),
+        ("post", "/accounts/direct/", {"username": "bob"}),
+        ("get", "/accounts/tokens/", {}),
+        ("post", "/accounts/tokens/", {"name": "more"}),
+        ("get", "/accounts/bots/", {}),
+        ("post", "/accounts/bots/", {"username": "robo"}),
+        ("post", "/api/broadcast/", {"text": "x"}),
+        ("post", "/rooms/Open/messages/", {"text": "x", "type": 1}),
+    )
+
+    def test_read_reads_and_does_nothing_else(self, people: dict[str, User], rooms: dict[str, Room]) -> None:
+        client = bearer(token(people["alice"], "read"))
+        for path in self.READS:
+            assert client.get(path).status_code == 200, path
+        assert client.get("/rooms/x-private/events/").status_code == 200
+        for attempt in (
+            client.post("/rooms/Open/messages/", {"text": "hi"}),
+            client.post("/rooms/team/members/"),
+            client.post("/accounts/invites/whatever/"),
+        ):
+            assert code(attempt) == (403, "SCOPE_INSUFFICIENT")
+        self.check_no_power(client)
+
+    def test_post_posts_and_neither_reads_nor_manages(self, people: dict[str, User], rooms: dict[str, Room]) -> None:
+        client = bearer(token(people["alice"], "post"))
+        answer = client.post("/rooms/Open/messages/", {"text": "hi"})
+        assert (answer.status_code, answer.json()["from"]) == (201, "alice")
+        for path in (*self.READS, "/rooms/Open/events/?x", "/presence/?channel=room-Open"):
+            assert code(client.get(path, headers={"Accept": "application/json"})) == (403, "SCOPE_INSUFFICIENT"), path
+        own = f"/rooms/Open/messages/{answer.json()['id']}/"
+        assert client.patch(own, {"text": "ho"}, "application/json").status_code == 200
+        assert client.delete(own).status_code == 204
+        self.check_no_power(client)
+
+    def check_no_power(self, client: Client) -> None:
+        for method, path, body in self.MANAGES:
+            response = (
+                getattr(client, method)(path, body or None, "application/json") if method != "get" else client.get(path)
+            )
+            assert code(response) == (403, "SCOPE_INSUFFICIENT"), (method, path)
+        assert Room.objects.get(name="Open").topic == ""
+        assert ApiToken.objects.count() == 1
+
+    def test_a_moderators_power_over_messages_of_others_takes_manage(
+        self, people: dict[str, User], rooms: dict[str, Room]
+    ) -> None:
+        theirs = actions.post_message(people["bob"], "Open", "hi").message["id"]
+        path = f"/rooms/Open/messages/{theirs}/"
+        assert code(bearer(token(people["alice"], "read", "post")).delete(path)) == (403, "ROOM_ACCESS_DENIED")
+        assert bearer(token(people["alice"], "manage", "post")).delete(path).status_code == 204
+
+    def test_a_stream_refuses_in_its_own_words(self, people: dict[str, User], rooms: dict[str, Room]) -> None:
+        client = bearer(token(people["alice"], "post"))
+        response = client.get("/rooms/Open/events/", headers={"Accept": "text/event-stream"})
+        assert '"code":"SCOPE_INSUFFICIENT"' in response.text.replace(" ", "")
+
+    def test_a_token_can_do_no_more_than_its_person(self, people: dict[str, User], rooms: dict[str, Room]) -> None:
+        client = bearer(token(people["charlie"], "read", "post", "manage"))
+        assert code(client.get("/rooms/x-private/")) == (404, "ROOM_INVALID")
+        assert code(client.get("/rooms/team/")) == (403, "ROOM_ACCESS_DENIED")
+        assert code(client.patch("/rooms/Open/", {"topic": "x"}, "application/json")) == (403, "ROOM_ACCESS_DENIED")
+        assert code(client.post("/api/broadcast/", {"text": "x"})) == (403, "ROOM_ACCESS_DENIED")
+
+    def test_demotion_counts_at_once(self, people: dict[str, User], rooms: dict[str, Room]) -> None:
+        client = bearer(token(people["sam"], "read", "manage"))
+        assert client.get("/rooms/team/").status_code == 200
+        actions.set_staff(people["alice"], people["sam"], is_staff=False)
+        assert code(client.get("/rooms/team/")) == (403, "ROOM_ACCESS_DENIED")
+        assert code(client.post("/api/broadcast/", {"text": "x"})) == (403, "ROOM_ACCESS_DENIED")
+
+
+class TestTime:
+    def expire(self, seconds: int = 1) -> None:
+        ApiToken.objects.update(expires=timezone.now() - timedelta(seconds=seconds))
+
+    def test_an_expired_token_answers_like_a_wrong_one(self, people: dict[str, User], rooms: dict[str, Room]) -> None:
+        client = bearer(token(people["alice"], "read"))
+        assert client.get("/rooms/x-private/").status_code == 200
+        self.expire()
+        assert code(client.get("/rooms/x-private/")) == (401, "USER_HAS_TO_LOGIN")
+        assert code(client.get("/rooms/Open/")) == (401, "USER_HAS_TO_LOGIN")
+
+    def test_what_it_held_ends_once(self, people: dict[str, User], rooms: dict[str, Room]) -> None:
+        token(people["bob"], "read")
+        assert actions.end_expired_tokens() == 0
+        self.expire()
+        assert actions.end_expired_tokens() == 1
+        assert [closing.room.name for closing in Closing.objects.all()] == ["x-private"]
+        assert actions.end_expired_tokens() == 0
+
+    def test_a_token_that_ends_between_the_two_looks_is_not_held(
+        self, people: dict[str, User], rooms: dict[str, Room], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        client = bearer(token(people["bob"], "read"))
+        standing = type(Room.objects).standing
+
+        def later(*args: Any) -> Any:
+            self.expire(0)
+            return standing(*args)
+
+        monkeypatch.setattr(type(Room.objects), "standing", later)
+        response = client.get("/rooms/x-private/events/", headers={"Accept": "application/json"})
+        assert code(response) == (401, "USER_HAS_TO_LOGIN")
+
+    def test_how_long_is_the_operators_choice(self, people: dict[str, User], settings: Any) -> None:
+        alice = people["alice"]
+        for days in (0, -1, 366, None):
+            with pytest.raises(Problem, match="good for"):
+                token(alice, "read", days=days)
+        settings.TOKEN_DAYS_MAX = 0
+        token(alice, "read", days=None)
+        assert ApiToken.objects.get().expires is None
+
+    def test_its_use_is_noted_once_an_hour(
+        self, people: dict[str, User], rooms: dict[str, Room], django_assert_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        client = bearer(token(people["alice"], "read", "post"))
+        client.post("/rooms/Open/messages/", {"text": "one"})
+        first = ApiToken.objects.get().last_used_at
+        assert first
+        with django_assert_num_queries(6):
+            client.post("/rooms/Open/messages/", {"text": "two"})
+        assert ApiToken.objects.get().last_used_at == first
+        ApiToken.objects.update(last_used_at=first - timedelta(hours=2))
+        client.get("/rooms/")
+        assert ApiToken.objects.get().last_used_at > first  # type: ignore[operator]
+
+
+class TestRest:
+    def test_make_list_and_withdraw(self, people: dict[str, User]) -> None:
+        alice = sign_in(people["alice"])
+        made = alice.post("/accounts/tokens/", {"name": " My  bot ", "scopes": "post read", "days": 7})
+        assert made.status_code == 201
+        secret = made.json()["token"]
+        assert re.fullmatch(r"cork_[\w-]{43}", secret)
+        listed = alice.get("/accounts/tokens/")
+        assert secret not in listed.text
+        [row] = listed.json()["tokens"]
+        assert (row["name"], row["scopes"], row["hint"]) == ("My bot", ["read", "post"], secret[-4:])
+        assert row == {key: value for key, value in made.json().items() if key != "token"}
+        assert secret not in str(ApiToken.objects.values().get())
+        assert bearer(secret).get("/accounts/me/").status_code == 200
+        assert alice.delete(f"/accounts/tokens/{row['id']}/").status_code == 204
+        assert code(bearer(secret).get("/accounts/me/")) == (401, "USER_HAS_TO_LOGIN")
+        assert code(alice.delete(f"/accounts/tokens/{row['id']}/")) == (404, "NOT_FOUND")
+
+    def test_withdrawing_ends_what_it_held(self, people: dict[str, User], rooms: dict[str, Room]) -> None:
+        token(people["bob"], "read")
+        [row] = sign_in(people["bob"]).get("/accounts/tokens/").json()["tokens"]
+        sign_in(people["bob"]).delete(f"/accounts/tokens/{row['id']}/")
+        assert [closing.room.name for closing in Closing.objects.all()] == ["x-private"]
+
+    def test_nobody_touches_the_tokens_of_others(self, people: dict[str, User]) -> None:
+        secret = token(people["alice"], "read")
+        row = ApiToken.objects.get()
+        bob = sign_in(people["bob"])
+        assert bob.get("/accounts/tokens/").json() == {"tokens": []}
+        assert code(bob.delete(f"/accounts/tokens/{row.digest[:16]}/")) == (404, "NOT_FOUND")
+        assert code(bob.get("/accounts/bots/alice/tokens/")) == (404, "NOT_FOUND")
+        assert bearer(secret).get("/accounts/me/").status_code == 200
+
+    def test_a_token_gives_no_more_than_it_has_and_takes_what_it_gave(self, people: dict[str, User]) -> None:
+        parent = bearer(token(people["alice"], "manage", "read", days=10))
+        for scopes in ("post", "read post", "manage post"):
+            made = parent.post("/accounts/tokens/", {"name": "x", "scopes": scopes})
+            assert code(made) == (403, "SCOPE_INSUFFICIENT")
+        child = parent.post("/accounts/tokens/", {"name": "child", "scopes": "manage read", "days": 90}).json()
+        mother = ApiToken.objects.get(name="test")
+        assert ApiToken.objects.get(name="child").expires == mother.expires
+        grandchild = bearer(child["token"]).post("/accounts/tokens/", {"name": "grandchild", "scopes": "read"}).json()
+        assert bearer(grandchild["token"]).get("/accounts/me/").status_code == 200
+        sign_in(people["alice"]).delete(f"/accounts/tokens/{mother.digest[:16]}/")
+        for secret in (child["token"], grandchild["token"]):
+            assert code(bearer(secret).get("/accounts/me/")) == (401, "USER_HAS_TO_LOGIN")
+
+    @pytest.mark.parametrize(
+        ("fields", "expected"),
+        [
+            ({}, (422, "NAME_INVALID")),
+            ({"name": " "}, (422, "NAME_INVALID")),
+            ({"name": "x" * 61}, (422, "NAME_INVALID")),
+            ({"name": "a\0b"}, (422, "NAME_INVALID")),
+            ({"name": "x", "scopes": []}, (400, "PARAMETER_INVALID")),
+            ({"name": "x", "scopes": ["admin"]}, (400, "PARAMETER_INVALID")),
+            ({"name": "x", "scopes": ["read"] * 999 + ["\ud800"]}, (400, "PARAMETER_INVALID")),
+            ({"name": "x", "days": 10**30}, (400, "PARAMETER_INVALID")),
+            ({"name": "x", "days": None}, (400, "PARAMETER_INVALID")),
+            ({"name": "x", "days": "soon"}, (400, "BODY_INVALID")),
+        ],
+    )
+    def test_what_is_wrong_is_refused(
+        self, people: dict[str, User], fields: dict[str, Any], expected: tuple[int, str]
+    ) -> None:
+        response = sign_in(people["alice"]).post("/accounts/tokens/", fields, "application/json")
+        assert (code(response), ApiToken.objects.count()) == (expected, 0)
+
+    def test_an_account_has_twenty_and_expired_ones_dont_count(self, people: dict[str, User]) -> None:
+        for _ in range(20):
+            token(people["alice"], "read")
+        with pytest.raises(Problem, match="at most 20"):
+            token(people["alice"], "read")
+        ApiToken.objects.filter(pk=ApiToken.objects.first().pk).update(  # type: ignore[union-attr]
+            expires=timezone.now() - timedelta(days=31)
+        )
+        token(people["alice"], "read")
+        assert ApiToken.objects.count() == 20  # the one that expired long ago is gone
+
+    def test_guests_have_none(self, db: None) -> None:
+        guest = sign_in(actions.make_guest("Gina"))
+        assert code(guest.get("/accounts/tokens/")) == (403, "ROOM_ACCESS_DENIED")
+        assert code(guest.post("/accounts/tokens/", {"name": "x"})) == (403, "ROOM_ACCESS_DENIED")
+        assert guest.get("/accounts/tokens/", headers=PAGE).status_code == 403
+        assert "tokens" not in guest.get("/accounts/profile/").text
+
+    def test_another_site_and_a_bare_cookie_make_none(self, people: dict[str, User]) -> None:
+        client = Client()
+        client.force_login(people["alice"])
+        assert code(client.post("/accounts/tokens/", {"name": "x"})) == (401, "USER_HAS_TO_LOGIN")
+        evil = {"Origin": "https://evil.example"}
+        assert code(client.post("/accounts/tokens/", {"name": "x"}, headers=evil)) == (403, "ORIGIN_DENIED")
+        assert not ApiToken.objects.exists()
+
+
+class TestPasswordAndEnd:
+    def test_another_password_leaves_tokens_and_the_page_says_so(self, people: dict[str, User]) -> None:
+        alice = people["alice"]
+        alice.set_password("the first good one")
+        alice.save()
+        secret = token(alice, "read")
+        browser = sign_in(alice)
+        assert "tokens</a> stay good" in browser.get("/accounts/password/").text
+        browser.post("/accounts/password/", {"old": "the first good one", "password": "another good one"})
+        assert bearer(secret).get("/accounts/me/").status_code == 200
+
+    def test_an_operator_sees_and_withdraws_with_what_came_of_it(self, people: dict[str, User]) -> None:
+        alice, sam = people["alice"], people["sam"]
+        User.objects.filter(pk=sam.pk).update(is_superuser=True)
+        parent = token(alice, "manage", "read")
+        child = bearer(parent).post("/accounts/tokens/", {"name": "child", "scopes": "read"}).json()["token"]
+        page = sign_in(sam).get("/admin/chat/apitoken/").text
+        assert "child" in page
+        assert child not in page
+        assert ApiToken.objects.get(name="child").digest not in page
+        operators.withdraw_tokens(User.objects.get(pk=sam.pk), alice, [ApiToken.objects.get(name="test").pk])
+        assert not ApiToken.objects.exists()
+        assert AuditEntry.objects.get().action == "withdraw tokens"
+
+
+class TestPage:
+    def test_a_token_is_made_shown_once_and_withdrawn(self, people: dict[str, User]) -> None:
+        alice = sign_in(people["alice"])
+        assert "There is no token" in alice.get("/accounts/tokens/", headers=PAGE).text
+        form = {"name": "<b>my</b> script", "scopes": ["read", "post"], "days": "30"}
+        made = alice.post("/accounts/tokens/", form, headers=PAGE)
+        secret = re.search(r'value="(cork_[\w-]+)"', made.text)
+        assert secret
+        assert (made.status_code, made["Cache-Control"]) == (200, "no-store")
+        assert bearer(secret[1]).get("/accounts/me/").json()["username"] == "alice"
+        again = alice.get("/accounts/tokens/", headers=PAGE).text
+        assert secret[1] not in again
+        assert "&lt;b&gt;my&lt;/b&gt; script" in again
+        which = re.search(r'name="withdraw" value="(\w+)"', again)
+        assert which
+        gone = alice.post("/accounts/tokens/", {"withdraw": which[1]}, headers=PAGE)
+        assert gone.status_code == 303
+        assert "There is no token" in alice.get("/accounts/tokens/", headers=PAGE).text
+
+    def test_what_is_refused_is_said_beside_what_was_written(self, people: dict[str, User]) -> None:
+        alice = sign_in(people["alice"])
+        for form in ({"name": "", "scopes": "read"}, {"name": "kept"}, {"name": "kept", "scopes": "read", "days": "x"}):
+            refused = alice.post("/accounts/tokens/", form, headers=PAGE)
+            assert refused.status_code in (400, 422)
+            assert 'role="alert"' in refused.text
+        assert 'value="kept"' in refused.text
+        assert not ApiToken.objects.exists()
+
+    def test_who_is_not_signed_in_signs_in_first(self, db: None) -> None:
+        response = Client().get("/accounts/tokens/", headers=PAGE)
+        assert (response.status_code, response["Location"]) == (303, "/accounts/sign-in/?next=%2Faccounts%2Ftokens%2F")
+
+    def test_a_form_without_its_token_is_refused(self, people: dict[str, User]) -> None:
+        client = Client(enforce_csrf_checks=True, headers={"Sec-Fetch-Site": "same-origin"})
+        client.force_login(people["alice"])
+        response = client.post("/accounts/tokens/", {"name": "x", "scopes": "read"}, headers=PAGE)
+        assert (response.status_code, ApiToken.objects.count()) == (403, 0)
+
+
+class TestBots:
+    def bot(self, owner: User, name: str = "robo") -> User:
+        return actions.make_bot(owner, name)
+
+    def test_a_bot_is_made_speaks_by_its_token_and_says_that_it_is_one(
+        self, people: dict[str, User], rooms: dict[str, Room]
+    ) -> None:
+        alice = sign_in(people["alice"])
+        assert alice.post("/accounts/bots/", {"username": "robo", "name": "Robo Bot"}).status_code == 201
+        assert alice.get("/accounts/bots/").json() == {"bots": [{"username": "robo", "name": "Robo Bot"}]}
+        made = alice.post("/accounts/bots/robo/tokens/", {"name": "x", "scopes": "read post"}).json()
+        client = bearer(made["token"])
+        assert client.get("/accounts/me/").json() | {"name": ""} == {
+            "username": "robo", "name": "", "guest": False, "bot": True, "staff": False
+        }  # fmt: skip
+        said = client.post("/rooms/Open/messages/", {"text": "beep"}).json()
+        assert (said["from"], said["verified"], said["bot"]) == ("Robo Bot", True, True)
+        assert alice.get("/rooms/Open/messages/").json()["messages"][0] == said
+        assert "bot" not in alice.post("/rooms/Open/messages/", {"text": "hi"}).json()
+        page = alice.get("/Open").text
+        assert '<span class="bot">Bot</span>' in page
+        assert len(alice.get("/accounts/bots/robo/tokens/").json()["tokens"]) == 1
+        assert alice.delete(f"/accounts/bots/robo/tokens/{made['id']}/").status_code == 204
+        assert client.get("/accounts/me/").status_code == 401
+
+    def test_its_name_is_nobody_elses_and_looks_like_nobodys(self, people: dict[str, User]) -> None:
+        alice = sign_in(people["alice"])
+        for name in ("bob", "B0b", "aIice"):
+            assert code(alice.post("/accounts/bots/", {"username": name})) == (409, "NAME_TAKEN"), name
+        for fields in ({"username": ""}, {"username": "no spaces"}, {"username": "ok", "name": "\u202eevil"}):
+            assert code(alice.post("/accounts/bots/", fields)) == (422, "NAME_INVALID"), fields
+        self.bot(people["alice"])
+        answer = Client().post("/rooms/hall/messages/", {"from": "Robo", "text": "hi"})
+        assert code(answer) == (409, "NAME_TAKEN")
+
+    def test_it_has_no_password_is_never_staff_and_makes_no_bots(self, people: dict[str, User]) -> None:
+        bot, sam = self.bot(people["alice"]), people["sam"]
+        User.objects.filter(pk=sam.pk).update(is_superuser=True)
+        sam.refresh_from_db()
+        assert not bot.has_usable_password()
+        with pytest.raises(Problem, match="is a bot"):
+            operators.appoint(sam, bot, is_staff=True)
+        with pytest.raises(Problem, match="is a bot"):
+            operators.set_password(sam, bot, "a good password")
+        with pytest.raises(Problem, match="is a bot"):
+            operators.set_permissions(sam, bot, is_superuser=True, groups=[], permissions=[])
+        client = bearer(actions.make_token(bot))
+        assert code(client.post("/accounts/bots/", {"username": "more"})) == (403, "ROOM_ACCESS_DENIED")
+
+    @pytest.mark.parametrize(("who", "can"), [("accounts", "alice sam"), ("staff", "sam"), ("off", "")])
+    def test_who_makes_bots_is_the_operators_choice(
+        self, people: dict[str, User], settings: Any, who: str, can: str
+    ) -> None:
+        settings.BOTS = who
+        for name in ("alice", "sam"):
+            status = sign_in(people[name]).post("/accounts/bots/", {"username": f"bot-of-{name}"}).status_code
+            assert status == (201 if name in can else 403)
+        guest = sign_in(actions.make_guest("Gina"))
+        assert code(guest.post("/accounts/bots/", {"username": "more"})) == (403, "ROOM_ACCESS_DENIED")
+
+    def test_a_person_has_ten_and_makes_thirty_a_day(self, people: dict[str, User]) -> None:
+        for number in range(10):
+            self.bot(people["alice"], f"number{number}")
+        with pytest.raises(Problem, match="at most 10"):
+            self.bot(people["alice"])
+        for number in range(19):
+            actions.close_bot(people["alice"], User.objects.filter(is_bot=True, is_active=True).first())  # type: ignore[arg-type]
+            self.bot(people["alice"], f"another{number}")
+        with pytest.raises(Problem, match="too often"):
+            self.bot(people["alice"])
+
+    def test_the_owner_adds_it_where_they_may_invite(self, people: dict[str, User], rooms: dict[str, Room]) -> None:
+        bot = self.bot(people["alice"])
+        client, alice = bearer(actions.make_token(bot)), sign_in(people["alice"])
+        assert client.get("/rooms/x-private/").status_code == 404
+        added = alice.post("/rooms/x-private/members/", {"username": "robo"})
+        assert (added.status_code, added.json()["bot"]) == (201, True)
+        assert alice.post("/rooms/x-private/members/", {"username": "robo"}).status_code == 200
+        assert client.get("/rooms/x-private/").json()["role"] == "member"
+        self.bot(people["bob"], "plain")
+        bob = sign_in(people["bob"])
+        assert code(bob.post("/rooms/x-private/members/", {"username": "plain"})) == (403, "ROOM_ACCESS_DENIED")
+        for name in ("plain", "bob", "nobody", "\0"):
+            assert code(alice.post("/rooms/x-private/members/", {"username": name})) == (404, "NOT_FOUND")
+        sam = sign_in(people["sam"])
+        self.bot(people["sam"], "samson")
+        assert code(sam.post("/rooms/x-private/members/", {"username": "samson"})) == (404, "ROOM_INVALID")
+        assert code(sam.post("/rooms/team/members/", {"username": "samson"})) == (403, "ROOM_ACCESS_DENIED")
+
+    def test_it_joins_by_itself_what_is_open_and_private_rooms_by_an_invite(
+        self, people: dict[str, User], rooms: dict[str, Room]
+    ) -> None:
+        client = bearer(actions.make_token(self.bot(people["alice"])))
+        assert client.post("/rooms/Open/members/").status_code == 201
+        secret = actions.invite(people["alice"], self.seen(people["alice"], "x-private"))[1]
+        accepted = client.post(f"/accounts/invites/{secret}/")
+        assert (accepted.status_code, accepted.json()["room"]) == (200, "x-private")
+        assert client.delete("/rooms/x-private/members/robo/").status_code == 204
+        assert client.get("/rooms/x-private/").status_code == 404
+
+    def seen(self, person: User, name: str) -> Room:
+        return access.known_room(person, name)
+
+    def test_where_its_owner_goes_it_goes_too(self, people: dict[str, User], rooms: dict[str, Room]) -> None:
+        bot = self.bot(people["bob"])
+        rooms["x-private"].memberships.create(user=bot)
+        client = bearer(actions.make_token(bot))
+        assert client.get("/rooms/x-private/").status_code == 200
+        sign_in(people["alice"]).delete("/rooms/x-private/members/bob/")
+        assert client.get("/rooms/x-private/").status_code == 404
+        assert Closing.objects.exists()
+
+    @pytest.mark.parametrize("kind", ["ban", "mute"])
+    def test_what_holds_for_its_owner_holds_for_it(
+        self, people: dict[str, User], rooms: dict[str, Room], kind: str
+    ) -> None:
+        client = bearer(actions.make_token(self.bot(people["bob"])))
+        assert client.post("/rooms/Open/messages/", {"text": "one"}).status_code == 201
+        Restriction.objects.create(room=rooms["Open"], user=people["bob"], kind=kind)
+        assert code(client.post("/rooms/Open/messages/", {"text": "two"})) == (403, "ROOM_ACCESS_DENIED")
+        listed = [room["room"] for room in client.get("/rooms/").json()["rooms"]]
+        assert ("Open" in listed, client.get("/rooms/Open/").status_code) == (
+            (False, 403) if kind == "ban" else (True, 200)
+        )
+        other = bearer(actions.make_token(self.bot(people["alice"], "other")))
+        assert other.post("/rooms/Open/messages/", {"text": "three"}).status_code == 201
+
+    def test_closing_the_owner_closes_it_and_its_streams(self, people: dict[str, User], rooms: dict[str, Room]) -> None:
+        bot = self.bot(people["bob"])
+        rooms["x-private"].memberships.create(user=bot)
+        rooms["x-private"].memberships.filter(user=people["bob"]).delete()
+        client = bearer(actions.make_token(bot))
+        actions.close_account(people["bob"], people["bob"])
+        assert client.get("/accounts/me/").status_code == 401
+        assert [closing.room.name for closing in Closing.objects.all()] == ["x-private"]
+        User.objects.filter(pk=people["sam"].pk).update(is_superuser=True)
+        with pytest.raises(Problem, match="owner"):
+            operators.reopen(User.objects.get(pk=people["sam"].pk), bot)
+
+    def test_deleting_the_owner_deletes_it_and_what_it_wrote_stays(
+        self, people: dict[str, User], rooms: dict[str, Room]
+    ) -> None:
+        bot = self.bot(people["bob"])
+        actions.post_message(bot, "Open", "beep")
+        User.objects.filter(pk=people["sam"].pk).update(is_superuser=True)
+        operators.remove(User.objects.get(pk=people["sam"].pk), people["bob"])
+        message = Message.objects.get()
+        assert (message.text, message.author, message.is_bot) == ("beep", None, True)
+        assert not User.objects.filter(pk=bot.pk).exists()
+
+    def test_the_page_makes_adds_and_closes(self, people: dict[str, User], rooms: dict[str, Room]) -> None:
+        alice = sign_in(people["alice"])
+        path, bots = "/accounts/bots/", {"headers": PAGE}
+        assert "You have no bot" in alice.get(path, **bots).text  # type: ignore[arg-type]
+        assert alice.post(path, {"username": "robo"}, **bots).status_code == 303  # type: ignore[arg-type]
+        refused = alice.post(path, {"username": "bob", "display_name": "kept"}, **bots)  # type: ignore[arg-type]
+        assert (refused.status_code, 'value="kept"' in refused.text) == (422, True)
+        assert alice.post(path, {"add": "robo", "room": "x-private"}, **bots).status_code == 303  # type: ignore[arg-type]
+        assert "is a member of x-private now" in alice.get(path, **bots).text  # type: ignore[arg-type]
+        assert alice.post(path, {"add": "robo", "room": "team"}, **bots).status_code == 422  # type: ignore[arg-type]
+        assert "Bot</span>" in alice.get("/rooms/x-private/settings/").text
+        assert "API tokens of" in alice.get(f"{path}robo/tokens/", **bots).text  # type: ignore[arg-type]
+        assert sign_in(people["bob"]).get(f"{path}robo/tokens/", **bots).status_code == 404  # type: ignore[arg-type]
+        assert alice.post(path, {"close": "robo"}, **bots).status_code == 303  # type: ignore[arg-type]
+        assert "robo is closed" in alice.get(path, **bots).text  # type: ignore[arg-type]
+        assert Client().get(path, **bots).status_code == 303  # type: ignore[arg-type]
