@@ -97,7 +97,7 @@ def reopen(actor: User, user: User) -> None:
     """Let somebody sign in again; tokens stay withdrawn, and bots closed until each is reopened."""
     access.check_operator(actor, "chat.change_user", user)
     with transaction.atomic():
-        if User.objects.filter(pk=user.owner_id, is_active=False).exists():
+        if user.owner_id and User.objects.filter(pk=user.owner_id, is_active=False).exists():
             raise Problem("ROOM_ACCESS_DENIED", f"{user.username} is a bot, and the account of its owner is closed.")
         User.objects.filter(pk=user.pk).update(is_active=True)
         audit(actor, "reopen account", None, user)
