@@ -8,14 +8,14 @@ moderation  mute, ban, remove; what is written into the audit
 people      accounts, guests, the first administrator
 tokens      API tokens
 bots        accounts of programs, owned by people
-broadcast   one text into many rooms
+broadcasts  one text into many rooms
 operators   what only operators do, in the admin
 attempts    what may not be tried without end
 log         the event of a change; taking rights away
 """
 
 from chat.actions.bots import add_bot, close_bot, make_bot
-from chat.actions.broadcast import Broadcast, broadcast, rooms_of_broadcast
+from chat.actions.broadcasts import Broadcast, broadcast, rooms_of_broadcast
 from chat.actions.log import forget_closings, iso, revoke
 from chat.actions.members import (
     INVITE_DAYS,

@@ -31,7 +31,7 @@ LAYERS: list[set[str]] = [
     {"chat.history", "chat.directory", "chat.stream.feeds", "chat.stream.grip"},
     {"chat.actions"},
     {"chat.actions.operators"},
-    {"chat.actions.tokens", "chat.actions.bots", "chat.actions.broadcast"},
+    {"chat.actions.tokens", "chat.actions.bots", "chat.actions.broadcasts"},
     {"chat.actions.messages", "chat.actions.moderation", "chat.actions.people"},
     {"chat.actions.members", "chat.actions.presence"},
     {"chat.actions.rooms"},
