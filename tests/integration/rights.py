@@ -52,6 +52,8 @@ def _make(requests: list[str]) -> dict[str, Any]:
     users["gina"].is_guest = True
     for user in users.values():
         user.save()
+    for name in PEOPLE[:-1]:
+        User.objects.create(username=f"{name}.bot", is_bot=True, owner=users[name])
     # Programs come with a token, browsers with a session: both kinds of people are among the six.
     headers: dict[str, dict[str, str]] = {"nobody": {}}
     for name in ("alice", "charlie"):
@@ -107,6 +109,7 @@ def _room(users: dict[str, User], kind: str, number: int, person: str) -> dict[s
     return {
         "room": name,
         "me": f"{person}.rights",
+        "bot": f"{person}.bot",
         "another": f"{other}.rights",
         "own": ids.get(person, ids[other if kind == "direct" else "dora"]),
         "another's": ids[other],

@@ -23,6 +23,9 @@ BODIES: dict[str, Any] = {
     "POST /rooms/<room>/restrictions/": {"kind": "ban"},
     "POST /rooms/<room>/messages/": {"from": "somebody passing", "text": "hi"},
     "POST /rooms/<room>/messages/, a warning": {"from": "somebody passing", "text": "hi", "type": 1},
+    "POST /api/broadcast/ to this room": {"text": "hi"},
+    "POST /accounts/tokens/": {"name": "mine", "scopes": ["read"]},
+    "POST /accounts/bots/<another>/tokens/": {"name": "theirs", "scopes": ["read"]},
     "PATCH /rooms/<room>/messages/<own>/": {"text": "changed"},
     "PATCH /rooms/<room>/messages/<another's>/": {"text": "changed"},
 }
@@ -72,7 +75,7 @@ class World:
         return self._stream if "events/" in request else self._rest
 
     def _rest(self, request: str, cell: dict[str, Any], headers: dict[str, str]) -> Answered:
-        method, path = request.partition(",")[0].split(" ", 1)
+        method, path = request.partition(",")[0].split(" ")[:2]
         for name, value in {
             "<room>": cell["room"],
             "<another>": cell.get("another"),
@@ -96,6 +99,13 @@ class World:
         if request.startswith("POST /rooms/, "):
             self.made += 1
             fields = {"name": f"rights-new-{self.made}", "visibility": request.rpartition(" ")[2]}
+        if request.endswith(", a bot of one's own"):
+            fields = {"username": cell.get("bot", "")}
+        if request.endswith("broadcast/ to this room") and fields:
+            fields = fields | {"rooms": [cell["room"]]}
+        if request == "POST /accounts/bots/":
+            self.made += 1
+            fields = {"username": f"rights.bot{self.made}"}
         if request == "POST /accounts/direct/":
             fields = {"username": "dora.rights"}
         return json.dumps(fields).encode() if fields else None
@@ -192,9 +202,10 @@ def test_the_table_has_every_kind_of_room_for_every_request() -> None:
 
 def test_the_table_has_every_operation_of_the_api(service: Service) -> None:
     document = service.get("/api/openapi.json").json()
-    named = {request.partition(",")[0] for request in REQUESTS}
+    named = {" ".join(request.partition(",")[0].split(" ")[:2]) for request in REQUESTS}
     for path, operations in document["paths"].items():
         for method in operations:
             known = path.replace("{name}", "<room>").replace("{username}", "<another>").replace("{message_id}", "<own>")
             known = known.replace("{invite_id}", "<id>").replace("{restriction_id}", "<id>")
+            known = known.replace("{token_id}", "<id>")
             assert f"{method.upper()} {known}" in named

@@ -169,7 +169,9 @@ class TestKeys:
 def test_a_room_costs_five_statements(
     sam: Client, world: dict[str, Room], make_room: Any, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    with django_assert_num_queries(6 + 3 * 5):  # session, person, rooms, done twice, audit; begin, claim, message, event, end
+    with django_assert_num_queries(
+        6 + 3 * 5
+    ):  # session, person, rooms, done twice, audit; begin, claim, message, event, end
         send(sam, text="hi")
 
 
