@@ -21,7 +21,7 @@ def list_bots(request: HttpRequest) -> HttpResponse:
 
 @router.post(
     "/bots/",
-    response={201: BotOut, WRITE_REFUSALS: ProblemOut},
+    response={201: BotOut, WRITE_REFUSALS | {429}: ProblemOut},
     summary="Make a bot",
     openapi_extra=body_of("BotIn"),
 )

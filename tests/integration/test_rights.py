@@ -82,6 +82,7 @@ class World:
             "<oneself>": cell.get("me"),
             "<own>": cell.get("own"),
             "<another's>": cell.get("another's"),
+            "tokens/<id>": "tokens/0123456789abcdef",
             "invites/<id>": f"invites/{cell.get('invite')}",
             "restrictions/<id>": f"restrictions/{cell.get('restriction')}",
         }.items():
