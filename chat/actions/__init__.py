@@ -7,7 +7,7 @@ presence    who is in a room, kept by its companion
 moderation  mute, ban, remove; what is written into the audit
 people      accounts, guests, tokens, the first administrator
 operators   what only operators do, in the admin
-attempts    what may not be tried without end
+limits      what may not be done without end
 log         the event of a change; taking rights away
 """
 
