@@ -202,3 +202,4 @@ class ProblemOut(Schema):
     status: int
     code: str
     detail: str
+    retry_after: int | None = None

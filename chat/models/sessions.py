@@ -16,3 +16,6 @@ class Session(AbstractBaseSession):
 
     class Meta(AbstractBaseSession.Meta):
         abstract = False
+
+    def __str__(self) -> str:
+        return f"session of {self.user}"  # the key is as good as a password

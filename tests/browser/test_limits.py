@@ -10,7 +10,7 @@ from tests.browser.test_chat import say, shows, stored
 from tests.service import Service
 
 pytestmark = pytest.mark.timeout(120)
-SECONDS = 6
+SECONDS = 12  # long enough for a slow machine to write what is too much
 
 
 @pytest.fixture(scope="module")
@@ -18,6 +18,12 @@ def service() -> Iterator[Service]:
     """Three messages in a while."""
     with Service(POST_LIMIT=f"3/{SECONDS} seconds") as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def uncounted(service: Service) -> None:
+    """All tests are of one address: what the one before has posted does not count."""
+    service.shell("from chat.models import Tally; Tally.objects.all().delete()")
 
 
 def test_what_is_too_fast_is_kept_said_in_words_and_sent_by_itself_in_order(
@@ -33,8 +39,8 @@ def test_what_is_too_fast_is_kept_said_in_words_and_sent_by_itself_in_order(
     expect(ann.locator(".message .text")).to_have_text(words)  # all that was written is there
     found = Axe().run(ann)
     assert found.violations_count == 0, found.generate_report()
+    expect(ann.locator(".delivery")).to_have_count(0, timeout=(SECONDS + 8) * 1000)
     shows(ann, *words)
-    expect(ann.locator(".delivery")).to_have_count(0, timeout=(SECONDS + 3) * 1000)
     assert stored(service, room) == words[::-1]
 
 
@@ -42,14 +48,13 @@ def test_a_reload_while_it_waits_loses_and_doubles_nothing(
     person: Callable[..., Page], service: Service, room: str
 ) -> None:
     ann = person("ann", room)
-    ann.wait_for_timeout(SECONDS * 1000)  # of the same address as the one before
     words = [f"message {number}" for number in range(4)]
     for text in words:
         say(ann, text)
     expect(ann.locator(".delivery").first).to_contain_text("sent by itself")
     ann.reload()
     expect(ann.locator(".delivery").first).to_contain_text("sent by itself")
-    expect(ann.locator(".delivery")).to_have_count(0, timeout=(SECONDS + 3) * 1000)
+    expect(ann.locator(".delivery")).to_have_count(0, timeout=(SECONDS + 8) * 1000)
     shows(ann, *words)
     assert stored(service, room) == words[::-1]
 
@@ -58,7 +63,6 @@ def test_without_javascript_the_page_says_it_and_keeps_the_text(
     person: Callable[..., Page], service: Service, room: str
 ) -> None:
     ann = person("ann", room, java_script_enabled=False)
-    ann.wait_for_timeout(SECONDS * 1000)
     for number in range(4):
         ann.get_by_role("textbox").fill(f"message {number}")
         ann.get_by_role("button", name="Send").click()
