@@ -4,12 +4,12 @@ One order of checks everywhere: signed in (USER_HAS_TO_LOGIN), room exists (ROOM
 (ROOM_ACCESS_DENIED). A private room that one may not know of answers exactly like a room that does not exist.
 """
 
+import ipaddress
 from collections.abc import Collection, Iterable
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
-from django.contrib.sessions.models import Session
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils import timezone
@@ -324,6 +324,16 @@ def address_of(request: HttpRequest) -> str:
     return str(request.META.get("REMOTE_ADDR", ""))
 
 
+def network_of(request: HttpRequest) -> str:
+    """Where the request comes from: the address, of IPv6 the network of 64 bits that one customer has."""
+    address = address_of(request)
+    try:
+        version = ipaddress.ip_address(address).version
+    except ValueError:
+        return address
+    return str(ipaddress.ip_network((address, 64), strict=False)) if version == 6 else address
+
+
 def person_of(request: HttpRequest, scope: Scope = Scope.MANAGE) -> Person:
     """Who makes this request that changes something. `scope` is what a token must have for it.
 
@@ -404,6 +414,12 @@ def _bearer(request: HttpRequest) -> User | None:
     return user
 
 
+def token_digest_of(request: HttpRequest) -> str:
+    """What is stored of the API token that the request came with; "" without one."""
+    token = _bearer_token(request)
+    return "" if token is None else digest_of(token)
+
+
 def _bearer_token(request: HttpRequest) -> str | None:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else None
@@ -425,7 +441,7 @@ def _check_unchanged(request: HttpRequest, user: User) -> None:
         digest = digest_of(_bearer_token(request) or "")
         now = now.filter(Exists(ApiToken.objects.good().filter(user=OuterRef("pk"), digest=digest)))
     else:
-        now = now.filter(Exists(Session.objects.filter(session_key=request.session.session_key)))
+        now = now.filter(sessions=request.session.session_key)
     if not now.exists():
         raise Problem("USER_HAS_TO_LOGIN", "You are not signed in any more.")
 

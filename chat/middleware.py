@@ -74,10 +74,15 @@ class Refusals:
         Retry-After and not an error of ours."""
         if isinstance(exception, Problem):
             return error_page(request, exception)
-        if not isinstance(exception, DatabaseError | InterfaceError):
-            return None
-        logger.warning("database error on %s: %s", request.path, type(exception).__name__)
-        again = {"Retry-After": "1"}
-        return problem_response(
-            Problem("SERVICE_UNAVAILABLE", "The database doesn't answer right now. Try again.", headers=again)
-        )
+        if isinstance(exception, DatabaseError | InterfaceError):
+            return database_is_away(request, exception)
+        return None
+
+
+def database_is_away(request: HttpRequest, error: Exception) -> HttpResponse:
+    """503, and a line in the log."""
+    logger.warning("database error on %s: %s", request.path, type(error).__name__)
+    again = {"Retry-After": "1"}
+    return problem_response(
+        Problem("SERVICE_UNAVAILABLE", "The database doesn't answer right now. Try again.", headers=again)
+    )

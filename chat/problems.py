@@ -34,6 +34,7 @@ STATUS = {
     "IDEMPOTENCY_KEY_INVALID": 422,
     "IDEMPOTENCY_KEY_REUSED": 422,
     "TOO_MANY_ATTEMPTS": 429,
+    "RATE_LIMITED": 429,
     "PROXY_REQUIRED": 501,
     "SERVICE_UNAVAILABLE": 503,
 }
@@ -42,18 +43,24 @@ STATUS = {
 class Problem(Exception):
     """A refusal. `code` is one of STATUS, `detail` one or two sentences for the person who reads it.
 
+    `retry_after` are the seconds after which it may be asked again: in the header, and in the document for sockets.
     `rooms` are the keys of the rooms that are refused, `channels` what a stream that asked for several calls them.
     """
 
     rooms: Sequence[str] = ()
     channels: Sequence[str] = ()
 
-    def __init__(self, code: str, detail: str, *, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, code: str, detail: str, *, headers: Mapping[str, str] | None = None, retry_after: int | None = None
+    ) -> None:
         super().__init__(detail)
         self.code = code
         self.detail = detail
         self.status = STATUS[code]
         self.headers = dict(headers or {})
+        self.retry_after = retry_after
+        if retry_after is not None:
+            self.headers["Retry-After"] = str(retry_after)
 
     def as_dict(self) -> dict[str, Any]:
         """The members of the problem document."""
@@ -63,7 +70,8 @@ class Problem(Exception):
 
     def extra(self) -> dict[str, Any]:
         """The members that only some refusals have."""
-        return {"channels": list(self.channels)} if self.channels else {}
+        members: dict[str, Any] = {"channels": list(self.channels)} if self.channels else {}
+        return members if self.retry_after is None else members | {"retry_after": self.retry_after}
 
 
 def problem_response(problem: Problem) -> JsonResponse:

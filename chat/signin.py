@@ -3,7 +3,6 @@
 Also what is noted of those who are signed in: that a guest is still here, that a token was used.
 """
 
-import ipaddress
 import secrets
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,8 +15,9 @@ from django.core import signing
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 
-from chat import access, actions
-from chat.actions.attempts import Limit, attempt, forget, forgive
+from chat import actions
+from chat.access import network_of
+from chat.actions.limits import Limit, attempt, forget, give_back
 from chat.models import User
 
 # Wrong passwords for one user name from one address, and for all from one address, in five minutes. Many people can
@@ -42,11 +42,11 @@ class SignIn(ModelBackend):
         if request is None or username is None or password is None:
             return super().authenticate(request, username, password, **kwargs)
         limits = _limits(request, username)
-        attempt(*limits)
+        attempt(limits)
         user = super().authenticate(request, username, password, **kwargs)
         if user is not None:
             forget(limits[0])
-            forgive(*limits[1:])  # not all: an account of one's own must not buy tries at others'
+            give_back(limits[1:])  # not all: an account of one's own must not buy tries at others'
         return user
 
 
@@ -65,27 +65,17 @@ def _limits(request: HttpRequest, username: str) -> list[Limit]:
 
 def limit_new(request: HttpRequest, what: str) -> None:
     """Count an attempt to make an account or a guest. Raises Problem TOO_MANY_ATTEMPTS."""
-    attempt(Limit(what, network_of(request), NEW_PER_ADDRESS, NEW_SECONDS))
+    attempt([Limit(what, network_of(request), NEW_PER_ADDRESS, NEW_SECONDS)])
 
 
 def is_own_password(user: User, password: str) -> bool:
     """Whether it is the password of who is signed in. Raises Problem TOO_MANY_ATTEMPTS."""
     limit = Limit("own password", str(user.pk), PER_NAME, SECONDS)
-    attempt(limit)
+    attempt([limit])
     if not user.check_password(password):
         return False
     forget(limit)
     return True
-
-
-def network_of(request: HttpRequest) -> str:
-    """Where the request comes from: the address, of IPv6 the network of 64 bits that one customer has."""
-    address = access.address_of(request)
-    try:
-        version = ipaddress.ip_address(address).version
-    except ValueError:
-        return address
-    return str(ipaddress.ip_network((address, 64), strict=False)) if version == 6 else address
 
 
 def remember_device(response: HttpResponse, user: User) -> HttpResponse:

@@ -74,6 +74,8 @@ def chat_page(
     }
     response = render(request, "chat.html", context, status=error.status if error else 200)
     response["Cache-Control"] = "no-store"
+    for header, value in (error.headers if error else {}).items():
+        response[header] = value
     return response
 
 

@@ -5,12 +5,22 @@ secrets are handed over by compose files and orchestrators.
 """
 
 import os
+import re
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
 BASE = Path(__file__).resolve().parent.parent
+SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
+
+
+class Rate(NamedTuple):
+    """So often within so many seconds; `most` is 0 for as often as one likes."""
+
+    most: int
+    seconds: int
 
 
 def text(name: str, default: str = "", *, choices: tuple[str, ...] = ()) -> str:
@@ -34,6 +44,18 @@ def integer(name: str, default: int, *, at_least: int = 0, at_most: int = 2**53)
     if not at_least <= number <= at_most:
         raise ImproperlyConfigured(f"{name} must be between {at_least} and {at_most}, not {number}.")
     return number
+
+
+def rate(name: str, default: str) -> Rate:
+    """The value of `name` as a rate, written `60/minute` or `100/10 seconds`; 0 for no limit."""
+    value = text(name, default).lower()
+    if value == "0":
+        return Rate(0, 1)
+    found = re.fullmatch(r"(\d{1,9}) ?/ ?(?:(\d{1,4}) ?)?(second|minute|hour|day)s?", value, re.ASCII)
+    most, times = (int(found[1]), int(found[2] or 1)) if found else (0, 0)
+    if found is None or most < 1 or times < 1:
+        raise ImproperlyConfigured(f"{name} must look like 60/minute or 100/10 seconds, or be 0, not {value!r}.")
+    return Rate(most, times * SECONDS[found[3]])
 
 
 def boolean(name: str, default: bool) -> bool:

@@ -37,7 +37,6 @@ INSTALLED_APPS = [
     "chat.apps.ChatAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "corsheaders",
@@ -52,11 +51,12 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "chat.sessions.Authentication",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_grip.GripMiddleware",
     "chat.signin.keep_guests",
     "chat.signin.note_tokens",
+    "chat.limits.Limits",
 ]
 ROOT_URLCONF = "server.urls"
 WSGI_APPLICATION = "server.wsgi.application"
@@ -91,6 +91,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "chat.User"
 AUTHENTICATION_BACKENDS = ["chat.signin.SignIn"]
+SESSION_ENGINE = "chat.sessions"
 LOGIN_URL = "sign-in"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -174,6 +175,12 @@ ROOM_CREATION = env.text("ROOM_CREATION", "anyone", choices=("anyone", "accounts
 RETENTION_HOURS = env.integer("RETENTION_HOURS", 24, at_least=1, at_most=876_000)
 EDIT_MINUTES = env.integer("EDIT_MINUTES", 60, at_least=0, at_most=525_600)
 MESSAGE_MAX_CHARS = env.integer("MESSAGE_MAX_CHARS", 8000, at_least=1, at_most=50_000)
+# How often somebody may do something, as 60/minute; 0 for no limit. Of one address more, since many people share one.
+POST_LIMIT = env.rate("POST_LIMIT", "120/minute")
+TOKEN_POST_LIMIT = env.rate("TOKEN_POST_LIMIT", "120/minute")
+ADDRESS_POST_LIMIT = env.rate("ADDRESS_POST_LIMIT", "1200/minute")
+WRITE_LIMIT = env.rate("WRITE_LIMIT", "240/minute")
+ADDRESS_WRITE_LIMIT = env.rate("ADDRESS_WRITE_LIMIT", "2400/minute")
 # Whether it is announced who enters and leaves; never in rooms with more people present than this.
 NOTICES = env.boolean("NOTICES", True)
 NOTICES_MAX = env.integer("NOTICES_MAX", 30, at_least=0, at_most=1000)

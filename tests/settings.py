@@ -8,6 +8,9 @@ _ENVIRONMENT = {
     "GRIP_KEY": "a grip key that only the tests know, and long enough",
     "GRIP_URL": "tcp://127.0.0.1:9",
     "DATABASE_URL": "sqlite://:memory:",
+    # So that tests count the statements of what is asked, and not of the limit before it; test_limits.py counts these.
+    "WRITE_LIMIT": "0",
+    "ADDRESS_WRITE_LIMIT": "0",
 }
 
 with mock.patch.dict(os.environ, _ENVIRONMENT, clear=True):

@@ -10,7 +10,7 @@ tokens      API tokens
 bots        accounts of programs, owned by people
 broadcasts  one text into many rooms
 operators   what only operators do, in the admin
-attempts    what may not be tried without end
+limits      what may not be done without end
 log         the event of a change; taking rights away
 """
 

@@ -4,7 +4,7 @@ from django.db import transaction
 
 from chat import access
 from chat.access import Person
-from chat.actions.attempts import Limit, attempt
+from chat.actions.limits import Limit, attempt
 from chat.actions.log import lock
 from chat.actions.people import close_account, make_bot_account
 from chat.models import Membership, Room, User

@@ -7,12 +7,9 @@ read now is what it loses. All raise Problem, and ValidationError where a name o
 import secrets
 from collections.abc import Iterable
 
-from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import Group, Permission
-from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.utils import timezone
 
 from chat import access
 from chat.actions import members, messages, people, rooms, tokens
@@ -90,7 +87,7 @@ def close(actor: User, user: User) -> None:
     _check_other(actor, user)
     with transaction.atomic():
         people.close_account(actor, user)
-        _drop_sessions(user)  # else they would be good again when the account is
+        user.sessions.all().delete()  # else they would be good again when the account is
 
 
 def reopen(actor: User, user: User) -> None:
@@ -155,7 +152,7 @@ def end_sessions(actor: User, user: User) -> None:
     access.check_operator(actor, "chat.change_user", user)
     with transaction.atomic():
         people.sign_out(user)
-        _drop_sessions(user)
+        user.sessions.all().delete()
         audit(actor, "end sessions", None, user)
 
 
@@ -179,7 +176,7 @@ def remove(actor: User, user: User) -> None:
     _check_other(actor, user)
     with transaction.atomic():
         people.sign_out(user, *user.bots.order_by("pk"))  # a bot goes with its owner
-        _drop_sessions(user)
+        user.sessions.all().delete()
         audit(actor, "delete account", None, detail=user.username)
         User.objects.get(pk=user.pk).delete()
 
@@ -199,10 +196,3 @@ def _check_other(actor: User, user: User) -> None:
     """So that one operator is always left: without any, the link of the first administrator is good again."""
     if actor.pk == user.pk:
         raise Problem("ROOM_ACCESS_DENIED", "This can't be done to your own account: ask another operator.")
-
-
-def _drop_sessions(user: User) -> None:
-    """Sessions don't say whose they are without being opened: this reads all. An operator can wait for it."""
-    live = Session.objects.filter(expire_date__gt=timezone.now()).iterator()
-    mine = [session.pk for session in live if session.get_decoded().get(SESSION_KEY) == str(user.pk)]
-    Session.objects.filter(pk__in=mine).delete()

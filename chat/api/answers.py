@@ -8,7 +8,7 @@ from chat import access
 from chat.models import Scope, User
 
 READ_REFUSALS = frozenset({400, 401, 403, 404, 503})
-WRITE_REFUSALS = frozenset({400, 401, 403, 404, 409, 413, 415, 422, 503})
+WRITE_REFUSALS = frozenset({400, 401, 403, 404, 409, 413, 415, 422, 429, 503})
 
 
 def writer(request: HttpRequest, scope: Scope = Scope.MANAGE) -> User:

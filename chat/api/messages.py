@@ -8,7 +8,7 @@ from django.utils.http import urlencode
 from ninja import Router
 from ninja.params.functions import Query  # ninja's own `Query` is typed for annotations only
 
-from chat import access, actions, history
+from chat import access, actions, history, limits
 from chat.api.answers import READ_REFUSALS, WRITE_REFUSALS, answer, body_of, done, writer
 from chat.api.schemas import EditIn, HistoryOut, MessageIn, MessageOut, ProblemOut
 from chat.eventlog import MAX_ID
@@ -37,8 +37,9 @@ def post_message(request: HttpRequest, name: str, body: MessageIn) -> HttpRespon
         person = access.person_of(request, Scope.POST)
         key = request.headers.get("Idempotency-Key", body.client_id)
         address = access.address_of(request)
+        counted = limits.of_post(request, person)
         posted = actions.post_message(
-            person, name, body.text, name=body.from_, key=key, kind=body.type, address=address
+            person, name, body.text, name=body.from_, key=key, kind=body.type, address=address, limits=counted
         )
     except Problem as problem:
         if not html:

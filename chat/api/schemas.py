@@ -285,3 +285,4 @@ class ProblemOut(Schema):
     status: int
     code: str
     detail: str
+    retry_after: int | None = None

@@ -6,20 +6,23 @@ people    accounts, guests, bots, tokens and their scopes
 rooms     rooms and the numbering of their events
 members   membership, presence, restrictions, invites, closings
 messages  messages and the log of events
-records   the audit, and counts of attempts
+sessions  sessions of browsers
+limits    counts of what is limited
+records   the audit
 """
 
+from chat.models.limits import Tally
 from chat.models.members import Closing, Invite, Membership, Presence, Restriction
 from chat.models.messages import Event, Message, MessageQuerySet
 from chat.models.people import ALL_SCOPES, TOKEN_NAME_MAX, ApiToken, Scope, User, digest_of
-from chat.models.records import Attempt, AuditEntry
+from chat.models.records import AuditEntry
 from chat.models.rooms import ClaimedEvent, Restore, Room, RoomQuerySet
+from chat.models.sessions import Session
 
 __all__ = [
     "ALL_SCOPES",
     "TOKEN_NAME_MAX",
     "ApiToken",
-    "Attempt",
     "AuditEntry",
     "ClaimedEvent",
     "Closing",
@@ -34,6 +37,8 @@ __all__ = [
     "Room",
     "RoomQuerySet",
     "Scope",
+    "Session",
+    "Tally",
     "User",
     "digest_of",
 ]

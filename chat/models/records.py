@@ -1,21 +1,10 @@
-"""What is kept for the operator and against guessing."""
+"""What is kept for the operator."""
 
 from django.db import models
 from django.utils import timezone
 
 from chat.models.people import User
 from chat.models.rooms import Room
-
-
-class Attempt(models.Model):
-    """How often somebody tried what can't be tried without end, and until when that counts. Who and what: a digest."""
-
-    key = models.CharField(max_length=64, unique=True)
-    count = models.PositiveIntegerField()
-    until = models.DateTimeField(db_index=True)
-
-    def __str__(self) -> str:
-        return f"{self.count} attempts until {self.until:%H:%M}"
 
 
 class AuditEntry(models.Model):

@@ -16,7 +16,7 @@ from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 from gripcontrol import websocket_control_message
 
-from chat import access, actions, channels, eventlog
+from chat import access, actions, channels, eventlog, limits
 from chat.channels import RoomChannel
 from chat.models import Room, Scope
 from chat.names import room_key
@@ -144,7 +144,9 @@ class Socket:
         person = access.person_of(self._request, Scope.POST)
         sender = _text(command, "from", optional=True)
         address = access.address_of(self._request)
-        posted = actions.post_message(person, name, _text(command, "text"), name=sender, key=key, address=address)
+        counted = limits.of_post(self._request, person)
+        text = _text(command, "text")
+        posted = actions.post_message(person, name, text, name=sender, key=key, address=address, limits=counted)
         return {"message": posted.message, "created": posted.created}
 
     def _sync(self, command: dict[str, Any]) -> dict[str, Any]:

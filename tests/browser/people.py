@@ -12,7 +12,7 @@ from tests.service import Service, free_port
 _SIGN_IN = """
 import json
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.sessions.backends.db import SessionStore
+from chat.sessions import SessionStore
 from chat.models import User
 sessions = {}
 for name in %r:

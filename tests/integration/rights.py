@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.sessions.backends.db import SessionStore
 from django.db import transaction
 from django.utils import timezone
 
 from chat import actions
 from chat.eventlog import encode
 from chat.models import Event, Invite, Membership, Message, Restriction, Room, User
+from chat.sessions import SessionStore
 
 ROOT = Path(__file__).resolve().parents[2]
 PEOPLE = ("alice", "bob", "charlie", "sam", "gina", "nobody")

@@ -47,9 +47,9 @@ def account(service: Service) -> str:
     """The user name of a new administrator, and no attempts of other tests counted."""
     name = "user" + "".join("abcdefghkn"[int(digit)] for digit in str(free_port()))
     service.shell(
-        "from chat.models import Attempt, User\n"
+        "from chat.models import Tally, User\n"
         f"User.objects.create_superuser({name!r}, password={PASSWORD!r})\n"
-        "Attempt.objects.all().delete()"
+        "Tally.objects.all().delete()"
     )
     return name
 

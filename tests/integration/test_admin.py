@@ -13,7 +13,7 @@ from tests.service import Answer, Service, wait_until
 pytestmark = pytest.mark.timeout(120)
 MEMBER = """
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.sessions.backends.db import SessionStore
+from chat.sessions import SessionStore
 from chat.models import User
 user, _ = User.objects.get_or_create(username={name!r}, defaults={{"is_staff": {staff}, "is_superuser": {staff}}})
 session = SessionStore()

@@ -112,7 +112,7 @@ def test_past_the_proxy_there_is_no_socket(service: Service) -> None:
 def test_a_session_that_ends_in_the_middle_ends_the_socket(service: Service, room: str) -> None:
     made = service.shell(
         "from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY\n"
-        "from django.contrib.sessions.backends.db import SessionStore\n"
+        "from chat.sessions import SessionStore\n"
         "from chat.models import Membership, Room, User\n"
         f"user = User.objects.create_user('u{room}', password='x')\n"
         f"room = Room.objects.create(name='x-{room}', name_key='x-{room}', visibility='private')\n"
@@ -126,7 +126,7 @@ def test_a_session_that_ends_in_the_middle_ends_the_socket(service: Service, roo
     path = f"/rooms/x-{room}/events/"
     with connect(address(service, path), additional_headers=headers, origin=service.url, proxy=None) as socket:
         assert ask(socket, command="sync", id="1", **{"last-event-id": f"room-x-{room}:0"})["type"] == "reply"
-        service.shell(f"from django.contrib.sessions.backends.db import SessionStore\nSessionStore({made!r}).delete()")
+        service.shell(f"from chat.sessions import SessionStore\nSessionStore({made!r}).delete()")
         socket.send(json.dumps({"command": "sync", "id": "2", "last-event-id": f"room-x-{room}:0"}))
         assert json.loads(socket.recv(timeout=10))["code"] == "USER_HAS_TO_LOGIN"
         with pytest.raises(ConnectionClosed) as closed:

@@ -11,8 +11,8 @@ from django.test import Client
 from django.utils import timezone
 
 from chat import actions
-from chat.actions.attempts import Limit, attempt, forget, forgive, prune_attempts
-from chat.models import ApiToken, Attempt, Closing, Membership, Message, User
+from chat.actions.limits import Limit, attempt, forget, give_back, prune_tallies
+from chat.models import ApiToken, Closing, Membership, Message, Tally, User
 from chat.problems import Problem
 from tests.unit.conftest import OWN_PAGE, grip_headers, sign_in
 
@@ -360,23 +360,23 @@ class TestLimits:
 
     def test_an_attempt_counts_once_and_what_is_over_is_removed(self) -> None:
         limit = Limit("test", "me", 2, 60)
-        attempt(limit)
-        attempt(limit)
+        attempt([limit])
+        attempt([limit])
         with pytest.raises(Problem):
-            attempt(limit)
-        forgive(limit)
-        forgive(limit)
-        attempt(limit)
+            attempt([limit])
+        give_back([limit])
+        give_back([limit])
+        attempt([limit])
         forget(limit)
-        forgive(limit)
-        attempt(limit, Limit("test", "you", 2, 60))
-        assert Attempt.objects.count() == 2
-        prune_attempts(timezone.now() + timedelta(seconds=61))
-        assert not Attempt.objects.exists()
+        give_back([limit])
+        attempt([limit, Limit("test", "you", 2, 60)])
+        assert Tally.objects.count() == 2
+        prune_tallies(timezone.now() + timedelta(seconds=61))
+        assert not Tally.objects.exists()
 
     def test_neither_names_nor_addresses_are_stored(self, alice: User) -> None:
         enter(from_address("192.0.2.1"), password="wrong")
-        keys = list(Attempt.objects.values_list("key", flat=True))
+        keys = list(Tally.objects.values_list("key", flat=True))
         assert len(keys) == 2
         assert not [key for key in keys if "alice" in key or ("192" in key and len(key) != 64)]
 
@@ -646,11 +646,11 @@ class TestInTheChat:
     def test_every_page_is_cheap(self, alice: User, curl: Client, django_assert_num_queries: Any) -> None:
         client = sign_in(alice)
         actions.make_room("den")
-        with django_assert_num_queries(4):  # session, user, room, messages
+        with django_assert_num_queries(3):  # session with user, room, messages
             client.get("/den")
         with django_assert_num_queries(3):  # name, room, messages
             curl.get("/den?user=x")
-        with django_assert_num_queries(2):
+        with django_assert_num_queries(1):
             client.get("/accounts/profile/")
         with django_assert_num_queries(0):
             curl.get("/accounts/sign-in/")

@@ -4,13 +4,12 @@ from collections.abc import Callable
 
 import pytest
 from django.contrib.auth.models import Permission
-from django.contrib.sessions.models import Session
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from chat import actions
 from chat.actions import operators
-from chat.models import ApiToken, AuditEntry, Event, Message, Room, User
+from chat.models import ApiToken, AuditEntry, Event, Message, Room, Session, User
 from chat.problems import Problem
 from tests.unit.conftest import sign_in
 from tests.unit.operators import act, audited, closings, delete, operator, save, url_of, words

@@ -10,7 +10,7 @@ from chat.problems import STATUS
 
 ROOT = Path(__file__).resolve().parents[2]
 OPERATING = ROOT / "docs" / "operating.md"
-READERS = {"text", "integer", "boolean", "items", "secret", "get", "setdefault"}
+READERS = {"text", "integer", "rate", "boolean", "items", "secret", "get", "setdefault"}
 NOT_SETTINGS = {"DJANGO_SETTINGS_MODULE"}
 DJANGO_COMMANDS = {"migrate", "collectstatic", "createsuperuser", "changepassword"}
 

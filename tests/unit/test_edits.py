@@ -237,7 +237,7 @@ def test_each_request_takes_what_it_took(
 ) -> None:
     client = Client(headers={"Authorization": f"Bearer {actions.make_token(people['bob'])}"})
     client.get("/rooms/")  # once an hour it is noted that the token is used, after the answer
-    with django_assert_num_queries(6):  # token; begin, claim, message, event, end
+    with django_assert_num_queries(7):  # token; begin, limits, claim, message, event, end
         url = say(client)
     with django_assert_num_queries(9):  # token, room; begin, claim, message, save, rewrite, event, end
         client.patch(url, {"text": "other"}, JSON)

@@ -56,7 +56,7 @@ class TestHold:
         self, alice: User, den: Room, django_assert_num_queries: Callable[[int], Any]
     ) -> None:
         client = sign_in(alice, proxied=True)
-        with django_assert_num_queries(3):  # session, person, room
+        with django_assert_num_queries(2):  # session with person, room
             client.get("/rooms/den/presence/")
         assert not Presence.objects.exists()
 

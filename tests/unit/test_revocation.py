@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.core.management import call_command
 from django.db import transaction
 from django.test import Client
@@ -13,7 +12,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from chat import access, actions, eventlog
-from chat.models import Closing, Event, Room, User
+from chat.models import Closing, Event, Room, Session, User
 from chat.relay import Relay
 from chat.stream import sse
 from tests.unit.conftest import OWN_PAGE, RecordingProxy, grip_headers, sign_in

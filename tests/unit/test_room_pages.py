@@ -86,7 +86,7 @@ class TestList:
         for count in (1, 30):
             for number in range(count):
                 make_room(f"room-{count}-{number}", members=(people["bob"],))
-            with django_assert_num_queries(3):  # session, person, rooms
+            with django_assert_num_queries(2):  # session with person, rooms
                 assert client.get("/rooms/").status_code == 200
 
     def test_many_rooms_come_in_pages_that_have_them_all(self, make_room: Any) -> None:
@@ -294,7 +294,7 @@ class TestSettings:
         client = browser(people["alice"])
         more = User.objects.bulk_create(User(username=f"u{n}", name_key=f"u{n}") for n in range(30))
         Membership.objects.bulk_create(Membership(room=garden, user=user) for user in more)
-        with django_assert_num_queries(6):  # session, person, room, members, invites, restrictions
+        with django_assert_num_queries(5):  # session with person, room, members, invites, restrictions
             assert client.get(settings_of(garden)).status_code == 200
 
 
@@ -341,7 +341,7 @@ class TestSideBySide:
         client = browser(people["bob"])
         for count in (1, 5):
             names = [make_room(f"r{count}-{number}").name for number in range(count)]
-            with django_assert_num_queries(3 + 2 * count):  # session, person, rooms to offer
+            with django_assert_num_queries(2 + 2 * count):  # session with person, rooms to offer
                 client.get("/-/", {"room": names})
 
 

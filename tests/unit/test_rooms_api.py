@@ -75,7 +75,7 @@ class TestList:
                     make_room(f"r{number}", members=(people["alice"],), visibility=("open", "private")[number % 2])
             with django_assert_num_queries(1):
                 curl.get("/rooms/")
-            with django_assert_num_queries(3):  # session and person
+            with django_assert_num_queries(2):  # session with person
                 alice.get("/rooms/")
 
 

@@ -48,6 +48,16 @@ def load(**environment: str) -> dict[str, Any]:
         ("GRIP_URL", "tcp://127.0.0.1:5560,http://"),
         ("GRIP_URL", "http://127.0.0.1:5561?key=base64:x"),
         ("ROOM_CREATION", "everyone"),
+        ("POST_LIMIT", "60"),
+        ("POST_LIMIT", "many"),
+        ("POST_LIMIT", "0/minute"),
+        ("POST_LIMIT", "-1/minute"),
+        ("POST_LIMIT", "60/0 seconds"),
+        ("POST_LIMIT", "60/fortnight"),
+        ("TOKEN_POST_LIMIT", "60/minute/hour"),
+        ("ADDRESS_POST_LIMIT", "1.5/second"),
+        ("WRITE_LIMIT", "٦٠/minute"),
+        ("ADDRESS_WRITE_LIMIT", "9999999999/minute"),
         ("SIGN_UP", "perhaps"),
         ("GUESTS", "2"),
         ("GUEST_DAYS", "0"),
@@ -130,6 +140,23 @@ def test_several_proxies_each_have_a_key() -> None:
     proxies = load(GRIP_URL="tcp://a:1 http://b:2,https://c/?key=k")["GRIP_PROXIES"]
     assert [proxy["publish_uri"] for proxy in proxies] == ["tcp://a:1", "http://b:2", "https://c"]
     assert all(proxy["key"] for proxy in proxies)
+
+
+@pytest.mark.parametrize(
+    ("value", "rate"),
+    [
+        ("0", (0, 1)),
+        ("60/minute", (60, 60)),
+        ("60 / Minutes", (60, 60)),
+        ("5/second", (5, 1)),
+        ("1000/hour", (1000, 3600)),
+        ("1/day", (1, 86_400)),
+        ("20/8 seconds", (20, 8)),
+        ("20/2minutes", (20, 120)),
+    ],
+)
+def test_a_limit_is_so_often_in_so_much_time(value: str, rate: tuple[int, int]) -> None:
+    assert load(POST_LIMIT=value)["POST_LIMIT"] == rate
 
 
 class TestReaders:

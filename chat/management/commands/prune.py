@@ -8,13 +8,13 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.contrib.sessions.backends.db import SessionStore
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, InterfaceError, close_old_connections
 from django.utils import timezone
 
 from chat import actions, eventlog
-from chat.actions.attempts import prune_attempts
+from chat.actions.limits import prune_tallies
+from chat.sessions import SessionStore
 
 CLOSINGS_KEPT = timedelta(hours=1)  # the relay looks back ten minutes
 
@@ -50,6 +50,6 @@ class Command(BaseCommand):
         events = eventlog.prune(now - timedelta(hours=settings.RETENTION_HOURS))
         guests = actions.prune_guests(now - timedelta(days=settings.GUEST_DAYS))
         actions.forget_closings(now - CLOSINGS_KEPT)
-        prune_attempts(now)
+        prune_tallies(now)
         SessionStore.clear_expired()
         return events, guests

@@ -1,8 +1,11 @@
-import { backoff } from "./backoff.js";
+import { backoff, between } from "./backoff.js";
 
 const TRIES = 5;
 const ANSWER_MS = 10_000;
 const WAIT_MAX_MS = 60_000;
+const TIMER_MAX_MS = 2 ** 31 - 1;
+/** Not all who share an address come back at the same moment. */
+const SPREAD_MS = 500;
 const AGAIN = new Set([429, 502, 503, 504]);
 
 /** A message that was not sent; its text says why, for people, its `code` for programs. */
@@ -27,7 +30,8 @@ export function newKey() {
 }
 
 /**
- * Posts a message until the service answers, always under the same key: the service stores it once.
+ * Posts a message until the service answers, always under the same key: the service stores it once. Whoever was too
+ * fast waits for as long as the service says, however long that is.
  * @param {string} url
  * @param {{key: string, from: string, text: string, type?: string}} message
  * @param {(words: string) => void} onWait told what is waited for between two attempts
@@ -45,10 +49,18 @@ export async function deliver(url, message, onWait) {
       attempt = 0;
       continue;
     }
-    const ms = retryAfter(answer) ?? backoff(attempt);
+    const asked = retryAfter(answer);
+    if (answer?.status === 429 && asked !== undefined) {
+      const wait = Math.min(asked + between(0, SPREAD_MS), TIMER_MAX_MS);
+      onWait(`Too many messages in a short time. This one is sent by itself at ${timeIn(wait)}.`);
+      await pause(wait);
+      attempt = 0;
+      continue;
+    }
+    const ms = asked ?? backoff(attempt);
     if (attempt >= TRIES || ms > WAIT_MAX_MS) throw answer ? await refusal(answer) : new NotSent("The server can't be reached.");
-    onWait(answer?.status === 429 ? "Slowing down a little…" : "Trying again…");
-    await new Promise((resolve) => setTimeout(resolve, ms));
+    onWait("Trying again…");
+    await pause(ms);
   }
 }
 
@@ -91,6 +103,15 @@ function retryAfter(answer) {
   if (!value) return undefined;
   const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
   return Number.isNaN(ms) ? undefined : Math.max(ms, 500);
+}
+
+/** The time of day so many ms from now: said once, and true until then. */
+function timeIn(ms) {
+  return new Date(Date.now() + ms).toLocaleTimeString([], { timeStyle: "medium" });
+}
+
+function pause(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 function untilOnline() {

@@ -1,0 +1,99 @@
+"""What may not be done without end: posting, changing things, signing in. Counted in the database, so that the count
+holds over all processes and machines."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from chat.models import Tally, digest_of
+from chat.problems import Problem
+
+# Rows are taken in the order of their keys, here as everywhere, so that two of these never wait for each other.
+_TAKE = """
+INSERT INTO chat_tally (key, count, until) VALUES {rows}
+ON CONFLICT (key) DO UPDATE SET
+    count = CASE WHEN chat_tally.until <= %s THEN 1 ELSE chat_tally.count + 1 END,
+    until = CASE WHEN chat_tally.until <= %s THEN excluded.until ELSE chat_tally.until END
+RETURNING key, count, until
+"""
+_WORDS = {
+    "RATE_LIMITED": "That was too much in a short time.",
+    "TOO_MANY_ATTEMPTS": "That was tried too often.",
+}
+
+
+@dataclass(frozen=True)
+class Limit:
+    """`most` times `what` by `who` in a window of so many seconds, which begins with the first of them."""
+
+    what: str
+    who: str
+    most: int
+    seconds: int
+
+    @property
+    def key(self) -> str:
+        """Under which it is counted: neither names nor addresses are stored."""
+        return digest_of(f"{self.what}\0{self.who}\0{self.seconds}")
+
+
+def take(limits: Sequence[Limit], code: str = "RATE_LIMITED") -> None:
+    """Count one more under each of these limits. One statement, whatever their number; none for no limits.
+
+    Must run in a transaction that a refusal rolls back, before anything else that it locks: the rows stay locked until
+    it ends. So the counts are exact, however many do it at once, and what is refused, for this or for another reason,
+    counts nowhere. Raises Problem `code` with the seconds after which it is accepted.
+    """
+    if not limits:
+        return
+    by_key = {limit.key: limit for limit in limits}
+    now = _now()
+    rows = [(key, 1, now + by_key[key].seconds * 1000) for key in sorted(by_key)]
+    with connection.cursor() as cursor:
+        statement = _TAKE.format(rows=",".join(["(%s, %s, %s)"] * len(rows)))
+        cursor.execute(statement, [*(value for row in rows for value in row), now, now])
+        tallies = cursor.fetchall()
+    until = max((until for key, count, until in tallies if count > by_key[key].most), default=None)
+    if until is not None:
+        raise _too_much(code, until)
+
+
+def attempt(limits: Sequence[Limit], code: str = "TOO_MANY_ATTEMPTS") -> None:
+    """As take, for what has no transaction of its own: it counts before it is known how it ends. Raises Problem."""
+    if limits:
+        with transaction.atomic():
+            take(limits, code)
+
+
+def give_back(limits: Sequence[Limit]) -> None:
+    """Take one back under each: it was a good one."""
+    Tally.objects.filter(key__in=[limit.key for limit in limits], count__gt=0).update(count=F("count") - 1)
+
+
+def forget(limit: Limit) -> None:
+    """Take all back."""
+    Tally.objects.filter(key=limit.key).delete()
+
+
+def prune_tallies(before: datetime) -> None:
+    """Remove what has not counted since `before`."""
+    Tally.objects.filter(until__lt=int(before.timestamp() * 1000)).delete()
+
+
+def _now() -> int:
+    """In milliseconds since 1970."""
+    return int(timezone.now().timestamp() * 1000)
+
+
+def _too_much(code: str, until: int) -> Problem:
+    # Rounded up: who waits so long finds the window over.
+    seconds = max(1, math.ceil((until - _now()) / 1000))
+    wait = f"{seconds} seconds" if seconds > 1 else "a second"
+    if seconds > 90:
+        wait = f"{math.ceil(seconds / 60)} minutes"
+    return Problem(code, f"{_WORDS[code]} Try again in {wait}.", retry_after=seconds)
