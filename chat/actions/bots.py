@@ -18,7 +18,7 @@ NEW_BOTS, NEW_BOTS_SECONDS = 30, 86_400
 def make_bot(person: Person, username: str, display_name: str = "") -> User:
     """Make a bot of one's own. Raises Problem, and ValidationError with words for username and display_name."""
     owner = access.check_make_bot(person)
-    attempt(Limit("make a bot", str(owner.pk), NEW_BOTS, NEW_BOTS_SECONDS))
+    attempt([Limit("make a bot", str(owner.pk), NEW_BOTS, NEW_BOTS_SECONDS)])
     with transaction.atomic():
         User.objects.select_for_update(no_key=True).filter(pk=owner.pk).first()  # one at a time
         if owner.bots.filter(is_active=True).count() >= BOTS_MAX:
