@@ -346,7 +346,7 @@ def test_a_frame_takes_no_more_statements_than_a_request(
     socket.send(join("den"))
     with django_assert_num_queries(2):
         socket.send(sync("room-den:1"))
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         socket.send({"command": "send", "id": "p", "room": "den", "from": "ann", "text": "hi"})
 
 
