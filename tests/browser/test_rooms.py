@@ -259,7 +259,7 @@ def test_the_header_has_the_members_and_a_way_to_write_to_one_of_them(visit: Ope
         bob.route("**/members/", lambda route: route.fulfill(json={"members": people}))
     bob.get_by_text("Members", exact=True).focus()
     bob.keyboard.press("Enter")
-    rows = bob.locator(".people-list li")
+    rows = bob.locator("[data-members] li")
     expect(rows).to_have_count(2)
     expect(rows.first).to_contain_text("owner")
     expect(rows.get_by_role("button")).to_have_count(1)

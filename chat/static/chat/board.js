@@ -64,6 +64,7 @@ function leave(room) {
   follower.remove(room);
   presence?.leave(room.name);
   tabs.remove(room);
+  room.leave();
   room.section.remove();
   say(`You left ${room.title}.`);
   arranged();

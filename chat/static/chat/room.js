@@ -1,5 +1,6 @@
 import { createActions } from "./actions.js";
 import { createComposer } from "./composer.js";
+import { createHere } from "./here.js";
 import { createHistory } from "./history.js";
 import { Log } from "./log.js";
 import { Outbox } from "./outbox.js";
@@ -16,6 +17,7 @@ export class Room {
   #composer;
   #jump;
   #scroller;
+  #here;
   #onMessage;
   #onTitle;
   #onClose;
@@ -25,6 +27,7 @@ export class Room {
    * @param {object} page
    * @param {string} page.user the name under which the reader writes
    * @param {string} page.me the shown name of who is signed in, "" for nobody
+   * @param {string} page.username their user name
    * @param {number} page.textMax
    * @param {number} page.editMinutes
    * @param {boolean} page.focus whether to begin in this room's form
@@ -32,7 +35,7 @@ export class Room {
    * @param {(room: Room) => void} page.onTitle told of a new title
    * @param {(room: Room) => void} [page.onClose] told that the room can't be read any more
    */
-  constructor(section, { user, me, textMax, editMinutes, focus, onMessage, onTitle, onClose = () => {} }) {
+  constructor(section, { user, me, username, textMax, editMinutes, focus, onMessage, onTitle, onClose = () => {} }) {
     const { room, token, moderator, archived } = section.dataset;
     const base = `/rooms/${encodeURIComponent(room)}/`;
     this.#section = section;
@@ -50,6 +53,8 @@ export class Room {
     this.#outbox = new Outbox(`${base}messages/`, user, this.#log);
     this.#composer = createComposer(this.#part("composer"), textMax, (...words) => this.#send(...words), focus);
     createHistory(this.#part("older"), this.#scroller, `${base}messages/`, this.#log);
+    const here = this.#part("here");
+    if (here) this.#here = createHere(here, `${base}people/`, username);
     if (archived !== undefined) this.#composer.close(ARCHIVED);
   }
 
@@ -72,6 +77,7 @@ export class Room {
     else if (type === "message-edited") this.#change(data);
     else if (type === "message-deleted") this.#change({ id: data.id, deleted: true });
     else if (type === "room-changed") this.#changed(data);
+    else if (type === "presence") this.#here?.changed(data.count);
     else if (type in LINES) this.#log.addNotice({ from: data.name, type: LINES[type][0], text: LINES[type][1] });
   }
 
@@ -82,7 +88,13 @@ export class Room {
   close(words) {
     this.#composer.close(`You can't read this room any more. ${words}`);
     this.#section.dataset.lost = "";
+    this.#here?.close();
     this.#onClose(this);
+  }
+
+  /** The reader left: nothing asks about the room any more. */
+  leave() {
+    this.#here?.close();
   }
 
   #arrived(message) {
