@@ -304,6 +304,45 @@ def test_a_private_room_by_invite_and_removed_while_reading(visit: Open, party: 
     expect(charlie.get_by_role("heading")).to_contain_text("Room invalid")
 
 
+def test_a_room_made_private_goes_on_for_members_and_others_are_told(
+    visit: Open, party: Party, garden: str, service: Service
+) -> None:
+    alice, bob = chat(visit, party, "alice", garden), chat(visit, party, "bob", garden)
+    charlie, zoe = chat(visit, party, "charlie", garden), visit("", f"/{garden}?user=zoe")
+    board = visit("bob", f"/-/?room={garden}&room=default")
+    for page in (zoe, board):
+        is_online(page)
+    alice.get_by_role("textbox").fill("half a thought")
+    bob.get_by_role("textbox").fill("half of another")
+    new = party.do(
+        "print(actions.change_room(alice, room_of(alice, name), visibility='private').name)\n"
+        "import time; time.sleep(0.3)",
+        name=garden,
+    )
+    alice.wait_for_url(re.compile(f"/{new}"), timeout=20_000)
+    is_online(alice)
+    expect(alice.get_by_role("textbox")).to_have_value("half a thought")
+    words = bob.locator("[data-closed-words]")
+    expect(words).to_have_text("This room is private now. It goes on at The Garden", timeout=20_000)
+    expect(column(board, garden).locator("[data-closed-words]")).to_have_text(
+        "This room is private now. It goes on at The Garden", timeout=20_000
+    )
+    assert Axe().run(bob).violations_count == 0
+    gone = "This room is not open any more: it was made private, or it was deleted."
+    expect(charlie.locator("[data-closed-words]")).to_have_text(f"{gone} See your rooms", timeout=20_000)
+    expect(zoe.locator("[data-closed-words]")).to_have_text(gone, timeout=20_000)
+    for page in (charlie, zoe):
+        assert new not in page.content()
+    words.get_by_role("link", name="The Garden").click()
+    is_online(bob)
+    assert f"/{new}" in bob.url
+    expect(bob.get_by_role("textbox")).to_have_value("half of another")
+    say(alice, "here we are")
+    shows(bob, "here we are")
+    service.say("default", "still here", "zoe")
+    expect(column(board, "default").locator(".text").last).to_have_text("still here", timeout=10_000)
+
+
 def column(page: Page, room: str) -> Locator:
     """The part of a room on a page with several."""
     return page.locator(f"[data-room='{room}']")

@@ -1,8 +1,9 @@
 import { createActions } from "./actions.js";
-import { createComposer } from "./composer.js";
+import { createComposer, moveDraft } from "./composer.js";
 import { createHere } from "./here.js";
 import { createHistory } from "./history.js";
 import { Log } from "./log.js";
+import { whatBecameOf } from "./moved.js";
 import { Outbox } from "./outbox.js";
 import { atEnd, createJump, toEnd } from "./scroll.js";
 
@@ -21,6 +22,8 @@ export class Room {
   #onMessage;
   #onTitle;
   #onClose;
+  #onMoved;
+  #isSignedIn;
 
   /**
    * @param {HTMLElement} section with data-room and data-token, as the server made it
@@ -34,8 +37,9 @@ export class Room {
    * @param {(room: Room) => void} page.onMessage told of each message that arrives
    * @param {(room: Room) => void} page.onTitle told of a new title
    * @param {(room: Room) => void} [page.onClose] told that the room can't be read any more
+   * @param {(room: Room, name: string) => void} page.onMoved told its owner's page under which name it goes on
    */
-  constructor(section, { user, me, username, textMax, editMinutes, focus, onMessage, onTitle, onClose = () => {} }) {
+  constructor(section, { user, me, username, textMax, editMinutes, focus, onMessage, onTitle, onClose = () => {}, onMoved }) {
     const { room, token, moderator, archived } = section.dataset;
     const base = `/rooms/${encodeURIComponent(room)}/`;
     this.#section = section;
@@ -43,6 +47,8 @@ export class Room {
     this.#onMessage = onMessage;
     this.#onTitle = onTitle;
     this.#onClose = onClose;
+    this.#onMoved = onMoved;
+    this.#isSignedIn = Boolean(me);
     this.#scroller = this.#part("log");
     const offer = createActions(this.#scroller, {
       ...{ base, me, editMinutes, isModerator: moderator !== undefined },
@@ -90,6 +96,15 @@ export class Room {
     this.#section.dataset.lost = "";
     this.#here?.close();
     this.#onClose(this);
+    this.#lookFurther();
+  }
+
+  async #lookFurther() {
+    const found = await whatBecameOf(this.name, this.title, this.#isSignedIn);
+    if (!found) return;
+    if (found.room) moveDraft(this.name, found.room);
+    this.#composer.close(found.words, found);
+    if (found.isOwner) this.#onMoved(this, found.room);
   }
 
   /** The reader left: nothing asks about the room any more. */
