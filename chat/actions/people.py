@@ -13,6 +13,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from chat.actions.log import audit, revoke
+from chat.actions.members import hand_over
 from chat.actions.presence import end_holds
 from chat.actions.rooms import DEFAULT_ROOM
 from chat.models import ApiToken, Room, User, digest_of
@@ -124,13 +125,14 @@ def sign_out(user: User) -> None:
 
 def close_account(actor: User, user: User) -> None:
     """Close an account: no sign-in, no token, nothing more received. What they wrote stays under their name, which
-    nobody else gets. Raises ValidationError for the last administrator."""
+    nobody else gets; what only they owned goes to another member. Raises ValidationError for the last administrator."""
     with transaction.atomic():
         administrators = User.objects.select_for_update(no_key=True).filter(is_superuser=True, is_active=True)
         if user.is_superuser and not administrators.exclude(pk=user.pk).exists():
             raise ValidationError("The only administrator can't go: make another one first.")
         revoke(_rooms_by_right(user))
         end_holds(user)
+        hand_over(actor, user)
         User.objects.filter(pk=user.pk).update(is_active=False)
         user.tokens.all().delete()
         audit(actor, "close account", None, user)
@@ -148,7 +150,8 @@ def set_staff(actor: User, user: User, is_staff: bool) -> None:
 def prune_guests(before: datetime) -> int:
     """Remove guests who were not seen since `before`, and free their names. How many.
 
-    What they wrote stays under the name, now as of somebody without an account. Each has a transaction of their own.
+    What they wrote stays under the name, now as of somebody without an account; what only they owned goes to another
+    member. Each has a transaction of their own.
     """
     removed = 0
     idle = User.objects.filter(Q(last_seen_at__lt=before) | Q(last_seen_at=None, date_joined__lt=before), is_guest=True)
@@ -159,6 +162,7 @@ def prune_guests(before: datetime) -> int:
                 continue
             revoke(_rooms_by_right(guest))
             end_holds(guest)
+            hand_over(None, guest)
             guest.delete()
             removed += 1
     return removed
