@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from django.contrib.auth.password_validation import validate_password
+from django.contrib.sessions.models import Session
 from django.core import signing
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -116,9 +117,15 @@ def seen(user: User) -> bool:
     return bool(User.objects.filter(pk=user.pk).update(last_seen_at=now))
 
 
-def sign_out(user: User) -> None:
-    """End what a person's streams receive by their rights; the session itself is ended by the view."""
+def sign_out(user: User, session_key: str | None = None) -> None:
+    """End what a person's streams receive by their rights, and their session if it is given.
+
+    A session that is gone already ends nothing: many requests with one session make all readers of the person's rooms
+    come again only once.
+    """
     with transaction.atomic():
+        if session_key is not None and not Session.objects.filter(pk=session_key).delete()[0]:
+            return
         revoke(_rooms_by_right(user))
         end_holds(user)
 
