@@ -418,6 +418,17 @@ class TestSideBySide:
         assert page.context["change_url"] == "/-/?room=garden&room=other"
         assert not Room.objects.filter(name="other").exists()
 
+    @pytest.mark.parametrize("name", ["bob", "BOB", "b\u043eb", "Gus the guest"])
+    def test_a_visitor_with_somebodys_name_is_told_at_once(
+        self, curl: Client, garden: Room, people: People, name: str
+    ) -> None:
+        actions.make_guest("Gus the guest")
+        asked = curl.get("/-/", {"room": ["garden", "other"], "user": name})
+        assert (asked.status_code, asked.templates[0].name) == (422, "board_join.html")
+        assert "belongs to somebody here" in asked.text
+        assert 'value="other"' in asked.text
+        assert browser(people["bob"]).get("/-/", {"room": "garden", "user": name}).status_code == 200
+
     def test_too_many_rooms_and_bad_transports_are_refused(self, curl: Client) -> None:
         for query in ({"room": [f"r{n}" for n in range(11)]}, {"transport": "pigeon"}):
             assert curl.get("/-/", query | {"user": "ann"}, headers=HTML).status_code == 400
