@@ -44,15 +44,7 @@ def ann(present_service: Service) -> Person:
 
 def make_person(service: Service) -> Person:
     username = f"ann{free_port()}"
-    code = (
-        "from django.contrib.auth import SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY;"
-        "from django.contrib.sessions.backends.db import SessionStore; from chat.models import User;"
-        f"user = User.objects.create_user({username!r}); session = SessionStore();"
-        "session[SESSION_KEY] = str(user.pk); session[HASH_SESSION_KEY] = user.get_session_auth_hash();"
-        "session[BACKEND_SESSION_KEY] = 'chat.signin.SignIn'; session.save();"
-        "print(session.session_key)"
-    )
-    return Person(username, service.shell(code).strip().splitlines()[-1])
+    return Person(username, service.session(username))
 
 
 def people(service: Service, room: str) -> list[str]:

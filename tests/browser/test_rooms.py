@@ -7,7 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import APIResponse, Browser, BrowserContext, Locator, Page, Route, expect
 
-from tests.browser.people import Party, has_address, party, stub_api
+from tests.browser.people import Party, party
 from tests.browser.test_chat import say, shows
 from tests.browser.test_transports import asked, is_online
 from tests.service import Service, wait_until
@@ -31,7 +31,6 @@ def visit(chromium: Browser, service: Service, party: Party) -> Iterator[Open]:
         page.on("console", lambda said: complaints.append(said.text) if "Content Security" in said.text else None)
         if who:
             context.add_cookies([party.cookie(who)])
-            stub_api(page, party, who)
         page.goto(f"{service.url}{path}")
         return page
 
@@ -251,12 +250,6 @@ def test_a_changed_room_changes_the_open_page(visit: Open, party: Party, garden:
 
 def test_the_header_has_the_members_and_a_way_to_write_to_one_of_them(visit: Open, party: Party, garden: str) -> None:
     bob = chat(visit, party, "bob", garden)
-    if not has_address(party, "/rooms/{name}/members/"):
-        people = [
-            {"username": party.name(who), "name": party.name(who), "role": role, "guest": False}
-            for who, role in (("alice", "owner"), ("bob", "member"))
-        ]
-        bob.route("**/members/", lambda route: route.fulfill(json={"members": people}))
     bob.get_by_text("Members", exact=True).focus()
     bob.keyboard.press("Enter")
     rows = bob.locator("[data-members] li")
@@ -264,9 +257,6 @@ def test_the_header_has_the_members_and_a_way_to_write_to_one_of_them(visit: Ope
     expect(rows.first).to_contain_text("owner")
     expect(rows.get_by_role("button")).to_have_count(1)
     assert Axe().run(bob).violations_count == 0
-    if not has_address(party, "/accounts/direct/"):
-        room = party.do("print(actions.open_direct_room(bob, alice).name)")
-        bob.route("**/accounts/direct/", lambda route: route.fulfill(json={"room": room}))
     bob.get_by_role("button", name="Write to").click()
     bob.wait_for_url(re.compile(r"/x-[0-9a-f]+"))
     expect(bob.get_by_role("heading", level=1)).to_contain_text(party.name("alice"))

@@ -9,14 +9,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.sessions.backends.db import SessionStore
 from django.db import transaction
 from django.utils import timezone
 
 from chat import actions
 from chat.eventlog import encode
 from chat.models import Event, Invite, Membership, Message, Restriction, Room, User
+from tests.sessions import session_of
 
 ROOT = Path(__file__).resolve().parents[2]
 PEOPLE = ("alice", "bob", "charlie", "sam", "gina", "nobody")
@@ -57,7 +56,7 @@ def _make(requests: list[str]) -> dict[str, Any]:
     for name in ("alice", "charlie"):
         headers[name] = {"Authorization": f"Bearer {actions.make_token(users[name])}"}
     for name in ("bob", "sam", "gina"):
-        headers[name] = {"Cookie": f"sessionid={_session(users[name])}"}
+        headers[name] = {"Cookie": f"sessionid={session_of(users[name])}"}
     cells = {
         f"{request}|{kind}|{person}": _room(users, kind, number, person)
         for number, request in enumerate(requests)
@@ -65,15 +64,6 @@ def _make(requests: list[str]) -> dict[str, Any]:
         for person in PEOPLE
     }
     return {"headers": headers, "cells": cells}
-
-
-def _session(user: User) -> str:
-    store = SessionStore()
-    store[SESSION_KEY] = str(user.pk)
-    store[BACKEND_SESSION_KEY] = "chat.signin.SignIn"
-    store[HASH_SESSION_KEY] = user.get_session_auth_hash()
-    store.save()
-    return str(store.session_key)
 
 
 def _room(users: dict[str, User], kind: str, number: int, person: str) -> dict[str, Any]:
