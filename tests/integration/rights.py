@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from chat import actions
 from chat.eventlog import encode
-from chat.models import Event, Invite, Membership, Message, Restriction, Room, User
+from chat.models import Event, Invite, Membership, Message, Restriction, Room, User, digest_of
 from tests.sessions import session_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,8 +90,10 @@ def _room(users: dict[str, User], kind: str, number: int, person: str) -> dict[s
     Event.objects.bulk_create(
         Event(room=room, eid=eid, type="message", data=encode({"id": eid, "text": who})) for who, eid in ids.items()
     )
-    digest = secrets.token_hex(32)
-    Invite.objects.create(room=room, digest=digest, created_by=users["alice"], expires=now + timedelta(days=1))
+    secret = secrets.token_urlsafe(24)
+    digest = digest_of(secret)
+    if kind != "direct":
+        Invite.objects.create(room=room, digest=digest, created_by=users["alice"], expires=now + timedelta(days=1))
     Restriction.objects.create(room=room, user=users["dora"], kind="mute")
     other = {"alice": "bob"}.get(person, "alice") if kind == "direct" else "dora"
     return {
@@ -101,6 +103,7 @@ def _room(users: dict[str, User], kind: str, number: int, person: str) -> dict[s
         "own": ids.get(person, ids[other if kind == "direct" else "dora"]),
         "another's": ids[other],
         "invite": digest[:16],
+        "secret": secret,
         "restriction": "mute:dora.rights",
     }
 
