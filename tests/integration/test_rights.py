@@ -72,7 +72,7 @@ class World:
         if "<secret>" in request:  # whose kind of room stands behind it, as the link does not name the room
             kind = request.rpartition(" ")[2]
         if kind == "unknown":
-            cell = self.cells[f"{request}|private|{person}"] | {"room": hidden_name(), "secret": hidden_name()}
+            cell = self.cells.get(f"{request}|private|{person}", {}) | {"room": hidden_name(), "secret": hidden_name()}
         else:
             cell = self.cells.get(f"{request}|{kind}|{person}", {"room": ""})
         return cell["room"], self._way(request)(request, cell, self.headers[person])
