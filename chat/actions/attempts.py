@@ -2,6 +2,7 @@
 count holds over all processes."""
 
 import math
+import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -19,6 +20,8 @@ ON CONFLICT (key) DO UPDATE SET
     until = CASE WHEN chat_attempt.until <= %s THEN excluded.until ELSE chat_attempt.until END
 RETURNING count
 """
+_chance = random.SystemRandom()
+_PAUSE = 5  # seconds until another try is worth it
 
 
 @dataclass(frozen=True)
@@ -41,14 +44,23 @@ def attempt(*limits: Limit) -> None:
     limit. Raises Problem TOO_MANY_ATTEMPTS; waiting ends when the time is over, however often it is tried meanwhile.
     """
     now = timezone.now()
-    stamp = connection.ops.adapt_datetimefield_value(now)
     for limit in limits:
-        until = connection.ops.adapt_datetimefield_value(now + timedelta(seconds=limit.seconds))
-        with connection.cursor() as cursor:
-            cursor.execute(_COUNT, [limit.key, until, stamp, stamp])
-            count = cursor.fetchone()[0]
-        if count > limit.most:
+        if _count(limit, now) > limit.most:
             raise _too_many(limit, now)
+
+
+def slow_down(limit: Limit) -> None:
+    """Count an attempt at what anybody may try, so that nobody can use it up for others: above the limit chance
+    decides, the more rarely the more there were. Who is refused by chance has not used anything up. Raises Problem
+    TOO_MANY_ATTEMPTS.
+
+    Of many more attempts than the limit about the root of twice their number times the limit get through.
+    """
+    count = _count(limit, timezone.now())
+    if count > limit.most and _chance.random() * count > limit.most:
+        forgive(limit)
+        words = "Somebody tries many passwords for this name, so only some tries are looked at. Try again in a moment."
+        raise Problem("TOO_MANY_ATTEMPTS", words, headers={"Retry-After": str(_PAUSE)})
 
 
 def forgive(*limits: Limit) -> None:
@@ -64,6 +76,15 @@ def forget(limit: Limit) -> None:
 def prune_attempts(before: datetime) -> None:
     """Remove what has not counted since `before`."""
     Attempt.objects.filter(until__lt=before).delete()
+
+
+def _count(limit: Limit, now: datetime) -> int:
+    """Count one, in one statement. How many there are now."""
+    stamp = connection.ops.adapt_datetimefield_value(now)
+    until = connection.ops.adapt_datetimefield_value(now + timedelta(seconds=limit.seconds))
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT, [limit.key, until, stamp, stamp])
+        return int(cursor.fetchone()[0])
 
 
 def _too_many(limit: Limit, now: datetime) -> Problem:

@@ -4,6 +4,7 @@ import secrets
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models import Case, When
 from django.utils import timezone
 
 from chat import access
@@ -15,6 +16,7 @@ from chat.problems import Problem
 
 INVITE_DAYS = 7
 INVITE_DAYS_MAX = 90
+HEIRS = 10  # of those who could own a room; one is enough
 INVITES_MAX = 100  # links into one room that are good at a time
 
 
@@ -130,10 +132,31 @@ def end_membership(room: Room, user: User) -> None:
     Invite.objects.filter(room=room, created_by=user, withdrawn_at=None).update(withdrawn_at=timezone.now())
 
 
+def hand_over(actor: User | None, user: User) -> None:
+    """Find an owner for each room whose only one, `user`, goes for good: who has been a moderator there for longest,
+    else a member. A room in which nobody is left stays with staff.
+
+    Must run in the transaction in which they go, after it has locked the rooms that they read by right (log.revoke). So
+    only open rooms are locked here, and all who lock several do it in one order.
+    """
+    owned = Membership.objects.filter(user=user, role=Membership.Role.OWNER).values("room")
+    rooms = Room.objects.live().filter(pk__in=owned, kind=Room.Kind.ROOM).exclude(visibility=Room.Visibility.STAFF)
+    for room in rooms.select_for_update(no_key=True).order_by("pk"):
+        left = Membership.objects.filter(room=room, user__is_active=True).exclude(user=user).select_related("user")
+        if left.filter(role=Membership.Role.OWNER).exists():
+            continue
+        rank = Case(When(role=Membership.Role.MODERATOR, then=0), default=1)
+        for heir in left.order_by(rank, "joined", "pk")[:HEIRS]:
+            # Somebody can go at this very moment, too: then it is the next one's.
+            if Membership.objects.filter(pk=heir.pk).update(role=Membership.Role.OWNER):
+                audit(actor, "make owner", room, heir.user, f"after {user.username}")
+                break
+
+
 def check_owner_left(room: Room, user: User) -> None:
-    """Raise Problem when `user` is the only owner of the room."""
-    owners = Membership.objects.filter(room=room, role=Membership.Role.OWNER).values_list("user", flat=True)
-    if list(owners[:2]) == [user.pk]:
+    """Raise Problem when `user` is the only owner of the room. Closed accounts own nothing."""
+    owners = Membership.objects.filter(room=room, role=Membership.Role.OWNER, user__is_active=True)
+    if list(owners.values_list("user", flat=True)[:2]) == [user.pk]:
         raise Problem("ROOM_ACCESS_DENIED", "A room needs an owner: name another one first.")
 
 

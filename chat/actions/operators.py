@@ -173,6 +173,7 @@ def remove(actor: User, user: User) -> None:
     with transaction.atomic():
         people.sign_out(user)
         _drop_sessions(user)
+        members.hand_over(actor, user)
         audit(actor, "delete account", None, detail=user.username)
         User.objects.get(pk=user.pk).delete()
 

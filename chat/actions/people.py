@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from django.contrib.auth.password_validation import validate_password
+from django.contrib.sessions.models import Session
 from django.core import signing
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -13,6 +14,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from chat.actions.log import audit, revoke
+from chat.actions.members import hand_over
 from chat.actions.presence import end_holds
 from chat.actions.rooms import DEFAULT_ROOM
 from chat.models import ApiToken, Room, User, digest_of
@@ -115,22 +117,29 @@ def seen(user: User) -> bool:
     return bool(User.objects.filter(pk=user.pk).update(last_seen_at=now))
 
 
-def sign_out(user: User) -> None:
-    """End what a person's streams receive by their rights; the session itself is ended by the view."""
+def sign_out(user: User, session_key: str | None = None) -> None:
+    """End what a person's streams receive by their rights, and their session if it is given.
+
+    A session that is gone already ends nothing: many requests with one session make all readers of the person's rooms
+    come again only once.
+    """
     with transaction.atomic():
+        if session_key is not None and not Session.objects.filter(pk=session_key).delete()[0]:
+            return
         revoke(_rooms_by_right(user))
         end_holds(user)
 
 
 def close_account(actor: User, user: User) -> None:
     """Close an account: no sign-in, no token, nothing more received. What they wrote stays under their name, which
-    nobody else gets. Raises ValidationError for the last administrator."""
+    nobody else gets; what only they owned goes to another member. Raises ValidationError for the last administrator."""
     with transaction.atomic():
         administrators = User.objects.select_for_update(no_key=True).filter(is_superuser=True, is_active=True)
         if user.is_superuser and not administrators.exclude(pk=user.pk).exists():
             raise ValidationError("The only administrator can't go: make another one first.")
         revoke(_rooms_by_right(user))
         end_holds(user)
+        hand_over(actor, user)
         User.objects.filter(pk=user.pk).update(is_active=False)
         user.tokens.all().delete()
         audit(actor, "close account", None, user)
@@ -148,7 +157,8 @@ def set_staff(actor: User, user: User, is_staff: bool) -> None:
 def prune_guests(before: datetime) -> int:
     """Remove guests who were not seen since `before`, and free their names. How many.
 
-    What they wrote stays under the name, now as of somebody without an account. Each has a transaction of their own.
+    What they wrote stays under the name, now as of somebody without an account; what only they owned goes to another
+    member. Each has a transaction of their own.
     """
     removed = 0
     idle = User.objects.filter(Q(last_seen_at__lt=before) | Q(last_seen_at=None, date_joined__lt=before), is_guest=True)
@@ -159,6 +169,7 @@ def prune_guests(before: datetime) -> int:
                 continue
             revoke(_rooms_by_right(guest))
             end_holds(guest)
+            hand_over(None, guest)
             guest.delete()
             removed += 1
     return removed

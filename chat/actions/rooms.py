@@ -138,7 +138,7 @@ def _close(person: Person, room: Room) -> None:
     if room.name_key == DEFAULT_ROOM:
         raise Problem("ROOM_ACCESS_DENIED", "The first room stays open.")
     revoke([room.pk])
-    owners = Membership.objects.filter(room=room, role=Membership.Role.OWNER)
+    owners = Membership.objects.filter(room=room, role=Membership.Role.OWNER, user__is_active=True)
     if not owners.exists():  # one that the first post made; in a private one nobody would be left
         Membership.objects.update_or_create(
             room=room, user=access.check_signed_in(person), defaults={"role": Membership.Role.OWNER}
