@@ -173,6 +173,14 @@ def check_rank(person: Person, room: Room, user: User) -> None:
         raise Problem("ROOM_ACCESS_DENIED", "Only the owner has power over moderators.")
 
 
+def check_same_role(person: Person, room: Room) -> None:
+    """Raise Problem when `person` is not any more what `room`, found a moment ago, says they are in it. One query."""
+    role = role_of(person, room.pk)
+    if role != room.role:
+        _check_visible(person, room.visibility, role)
+        raise Problem("ROOM_ACCESS_DENIED", "Your role in this room was changed just now.")
+
+
 def check_signed_in(person: Person) -> User:
     """`person` as a user. Raises Problem USER_HAS_TO_LOGIN."""
     if not isinstance(person, User):

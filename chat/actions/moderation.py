@@ -28,7 +28,7 @@ def restrict(person: Person, room: Room, kind: str, whom: User | str, *, until: 
         raise Problem("ROOM_ACCESS_DENIED", "A conversation of two has both, as long as it is there.")
     user, address = (whom, "") if isinstance(whom, User) else (None, whom)
     with transaction.atomic():
-        room = lock(room)
+        room = lock(room, person)
         if user is not None:
             _check_target(person, room, user)
         if Restriction.objects.filter(room=room).count() >= RESTRICTIONS_MAX:
