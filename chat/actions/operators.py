@@ -94,9 +94,10 @@ def close(actor: User, user: User) -> None:
 
 
 def reopen(actor: User, user: User) -> None:
-    """Let somebody sign in again; tokens stay withdrawn."""
+    """Let somebody sign in again; tokens stay withdrawn, and sessions of before are no good."""
     access.check_operator(actor, "chat.change_user", user)
     with transaction.atomic():
+        _drop_sessions(user)  # who closed the account themselves left those of other browsers
         User.objects.filter(pk=user.pk).update(is_active=True)
         audit(actor, "reopen account", None, user)
 

@@ -8,7 +8,7 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from chat import actions
+from chat import access, actions
 from chat.actions import operators
 from chat.models import ApiToken, AuditEntry, Event, Message, Room, User
 from chat.problems import Problem
@@ -56,6 +56,25 @@ def test_a_closed_account_is_out_at_once_and_stays_out_when_reopened(
     assert (is_signed_in(browser), by_token(token)) == (False, 401)
     assert is_signed_in(sign_in(bob))
     assert [entry[::2] for entry in audited()] == [("close account", "bob"), ("reopen account", "bob")]
+
+
+def test_reopening_what_somebody_closed_themselves_brings_no_session_back(den: Room, people: dict[str, User]) -> None:
+    bob = people["bob"]
+    browser = sign_in(bob)
+    actions.close_account(bob, bob)
+    act(operator(), "reopen", bob)
+    assert not is_signed_in(browser)
+    assert is_signed_in(sign_in(bob))
+
+
+def test_the_links_of_a_closed_account_lead_nowhere(den: Room, people: dict[str, User]) -> None:
+    bob, charlie = people["bob"], people["charlie"]
+    den.memberships.filter(user=bob).update(role="moderator")
+    _, secret = actions.invite(bob, access.known_room(bob, den.name))
+    actions.close_account(people["sam"], bob)
+    with pytest.raises(Problem) as refused:
+        actions.accept_invite(charlie, secret)
+    assert refused.value.code == "INVITE_INVALID"
 
 
 def test_the_form_closes_and_reopens_as_the_actions_do(
