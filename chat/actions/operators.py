@@ -130,6 +130,23 @@ def set_permissions(
         audit(actor, "change permissions", None, user, "superuser" if is_superuser else "")
 
 
+def save_group(actor: User, group: Group, permissions: Iterable[Permission]) -> None:
+    """Make or change a group, and say what its staff may do."""
+    _check_superuser(actor)
+    with transaction.atomic():
+        group.save()
+        group.permissions.set(permissions)
+        audit(actor, "change group", None, detail=group.name)
+
+
+def delete_group(actor: User, group: Group) -> None:
+    """Delete a group: its staff lose what they might do by it."""
+    _check_superuser(actor)
+    with transaction.atomic():
+        audit(actor, "delete group", None, detail=group.name)
+        group.delete()
+
+
 def set_password(actor: User, user: User, password: str | None) -> None:
     """Give an account a new password, or none. Its sessions end (Django ties them to the password) and its streams."""
     if actor.pk != user.pk:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.contrib.sessions.models import Session
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
@@ -327,3 +327,32 @@ def test_the_page_of_an_account_opens_for_all_kinds_of_operators(
     for person in (people["bob"], people["sam"], actions.make_guest("gina")):
         page = accounts_operator.get(url_of(person, "change"))
         assert page.status_code == 200
+
+
+class TestGroups:
+    """What staff of a group may do is said by superusers, and audited."""
+
+    def test_staff_do_not_raise_themselves_by_their_group(self, db: None) -> None:
+        group = Group.objects.create(name="helpers")
+        staff = User.objects.create_user("helper", is_staff=True)
+        staff.groups.add(group)
+        staff.user_permissions.set(Permission.objects.filter(content_type__app_label="auth"))
+        client = sign_in(staff)
+        change = Permission.objects.get(codename="change_user", content_type__app_label="chat")
+        assert client.post(url_of(group, "change"), {"name": "helpers", "permissions": [change.pk]}).status_code == 403
+        assert client.post(url_of(group, "delete"), {"post": "yes"}).status_code == 403
+        assert client.post(url_of(Group, "add"), {"name": "mine", "permissions": [change.pk]}).status_code == 403
+        assert list(Group.objects.values_list("name", "permissions")) == [("helpers", None)]
+
+    def test_superusers_do_and_it_is_audited(self, db: None) -> None:
+        client = operator()
+        permission = Permission.objects.get(codename="view_user", content_type__app_label="chat")
+        client.post(url_of(Group, "add"), {"name": "helpers", "permissions": [permission.pk]})
+        group = Group.objects.get(name="helpers")
+        assert list(group.permissions.all()) == [permission]
+        client.post(url_of(group, "change"), {"name": "helpers", "permissions": []})
+        assert not group.permissions.exists()
+        delete(client, group)
+        assert not Group.objects.exists()
+        actions_done = AuditEntry.objects.order_by("pk").values_list("action", "detail")
+        assert list(actions_done) == [(f"{what} group", "helpers") for what in ("change", "change", "delete")]
