@@ -27,10 +27,10 @@ def find_rooms(person: Person, names: Iterable[str]) -> dict[str, Room | None]:
     One query for any number of rooms. Raises Problem for the first name that is refused, with the `rooms` that are
     (their keys).
     """
-    keys = list(dict.fromkeys(room_key(name) for name in names))
-    for key in keys:
-        if not is_room_name(key):
-            raise Problem("ROOM_INVALID", f"There is no such room: a room's name has {ROOM_NAME_RULE}.")
+    names = list(names)
+    if not all(map(is_room_name, names)):  # not the keys: the Kelvin sign is no letter of a name, but its small one is
+        raise Problem("ROOM_INVALID", f"There is no such room: a room's name has {ROOM_NAME_RULE}.")
+    keys = list(dict.fromkeys(map(room_key, names)))
     rooms = {room.name_key: room for room in Room.objects.standing(person.pk, keys)}
     problems = {key: problem for key in keys if (problem := _refusal(person, key, rooms.get(key)))}
     if problems:
