@@ -21,8 +21,12 @@ INVITES_MAX = 100  # links into one room that are good at a time
 
 
 def join_room(person: Person, room: Room) -> tuple[Membership, bool]:
-    """Become a member of a room that one may read, which find_room has seen to; and whether it is new."""
-    return Membership.objects.get_or_create(room=room, user=access.check_signed_in(person))
+    """Become a member of a room that one may read, which find_room has seen to; and whether it is new. Raises Problem
+    when a ban, or the end of an open room, came in between."""
+    user = access.check_signed_in(person)
+    with transaction.atomic():
+        room = access.known_room(user, lock(room).name)
+        return Membership.objects.get_or_create(room=room, user=user)
 
 
 def leave_room(person: Person, room: Room) -> None:
@@ -36,7 +40,7 @@ def remove_member(person: Person, room: Room, user: User) -> None:
     """Take somebody off a room. Raises Problem. To keep them out of an open one, or from another link: a ban."""
     access.check_moderate(person, room)
     with transaction.atomic():
-        room = lock(room)
+        room = lock(room, person)
         access.check_rank(person, room, user)
         _end_membership(room, user)
         audit(access.check_signed_in(person), "remove member", room, user)
@@ -48,7 +52,7 @@ def set_role(person: Person, room: Room, user: User, role: str) -> Membership:
     if role not in Membership.Role.values:
         raise Problem("PARAMETER_INVALID", "A role is owner, moderator or member.")
     with transaction.atomic():
-        room = lock(room)
+        room = lock(room, person)
         if room.kind != Room.Kind.ROOM:
             raise Problem("ROOM_ACCESS_DENIED", "In a conversation of two both are the same.")
         membership = _membership(room, user)
@@ -70,7 +74,7 @@ def invite(person: Person, room: Room, days: int = INVITE_DAYS) -> tuple[Invite,
     now, secret = timezone.now(), secrets.token_urlsafe(24)
     fields = {"digest": digest_of(secret), "expires": now + timedelta(days=days)}
     with transaction.atomic():
-        room = lock(room)
+        room = lock(room, person)  # who was removed just now makes no way back
         if Invite.objects.filter(room=room, withdrawn_at=None, expires__gt=now).count() >= INVITES_MAX:
             raise Problem("ROOM_ACCESS_DENIED", f"A room has at most {INVITES_MAX} invites: withdraw some.")
         actor = access.check_signed_in(person)

@@ -94,9 +94,10 @@ def close(actor: User, user: User) -> None:
 
 
 def reopen(actor: User, user: User) -> None:
-    """Let somebody sign in again; tokens stay withdrawn."""
+    """Let somebody sign in again; tokens stay withdrawn, and sessions of before are no good."""
     access.check_operator(actor, "chat.change_user", user)
     with transaction.atomic():
+        _drop_sessions(user)  # who closed the account themselves left those of other browsers
         User.objects.filter(pk=user.pk).update(is_active=True)
         audit(actor, "reopen account", None, user)
 
@@ -127,6 +128,23 @@ def set_permissions(
         user.groups.set(groups)
         user.user_permissions.set(permissions)
         audit(actor, "change permissions", None, user, "superuser" if is_superuser else "")
+
+
+def save_group(actor: User, group: Group, permissions: Iterable[Permission]) -> None:
+    """Make or change a group, and say what its staff may do."""
+    _check_superuser(actor)
+    with transaction.atomic():
+        group.save()
+        group.permissions.set(permissions)
+        audit(actor, "change group", None, detail=group.name)
+
+
+def delete_group(actor: User, group: Group) -> None:
+    """Delete a group: its staff lose what they might do by it."""
+    _check_superuser(actor)
+    with transaction.atomic():
+        audit(actor, "delete group", None, detail=group.name)
+        group.delete()
 
 
 def set_password(actor: User, user: User, password: str | None) -> None:

@@ -17,7 +17,7 @@ from chat.actions.log import audit, revoke
 from chat.actions.members import hand_over
 from chat.actions.presence import end_holds
 from chat.actions.rooms import DEFAULT_ROOM
-from chat.models import ApiToken, Room, User, digest_of
+from chat.models import ApiToken, Invite, Room, User, digest_of
 from chat.names import clean_person_name, person_keys
 
 NAME_TAKEN = "This name reads like the one of somebody who is here already."
@@ -142,6 +142,8 @@ def close_account(actor: User, user: User) -> None:
         hand_over(actor, user)
         User.objects.filter(pk=user.pk).update(is_active=False)
         user.tokens.all().delete()
+        # As when they are removed from a room: nobody comes back, under another account, by a link of their own.
+        Invite.objects.filter(created_by=user, withdrawn_at=None).update(withdrawn_at=timezone.now())
         audit(actor, "close account", None, user)
 
 
