@@ -1,0 +1,36 @@
+"""What is stored: people, rooms, memberships, messages, and the log of events that readers follow.
+
+Models hold fields, constraints and querysets. Every write of the product goes through chat.actions.
+
+people    accounts, guests, tokens
+rooms     rooms and the numbering of their events
+members   membership, presence, restrictions, invites, closings
+messages  messages and the log of events
+records   the audit, and counts of attempts
+"""
+
+from chat.models.members import Closing, Invite, Membership, Presence, Restriction
+from chat.models.messages import Event, Message, MessageQuerySet
+from chat.models.people import ApiToken, User, digest_of
+from chat.models.records import Attempt, AuditEntry
+from chat.models.rooms import ClaimedEvent, Restore, Room, RoomQuerySet
+
+__all__ = [
+    "ApiToken",
+    "Attempt",
+    "AuditEntry",
+    "ClaimedEvent",
+    "Closing",
+    "Event",
+    "Invite",
+    "Membership",
+    "Message",
+    "MessageQuerySet",
+    "Presence",
+    "Restore",
+    "Restriction",
+    "Room",
+    "RoomQuerySet",
+    "User",
+    "digest_of",
+]
