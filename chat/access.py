@@ -39,10 +39,10 @@ def find_rooms(person: Person, names: Iterable[str]) -> dict[str, Room | None]:
     One query for any number of rooms. Raises Problem for the first name that is refused, with the `rooms` that are
     (their keys).
     """
-    keys = list(dict.fromkeys(room_key(name) for name in names))
-    for key in keys:
-        if not is_room_name(key):
-            raise Problem("ROOM_INVALID", f"There is no such room: a room's name has {ROOM_NAME_RULE}.")
+    names = list(names)
+    if not all(map(is_room_name, names)):  # not the keys: the Kelvin sign is no letter of a name, but its small one is
+        raise Problem("ROOM_INVALID", f"There is no such room: a room's name has {ROOM_NAME_RULE}.")
+    keys = list(dict.fromkeys(map(room_key, names)))
     rooms = {room.name_key: room for room in Room.objects.standing(person.pk, keys)}
     problems = {key: problem for key in keys if (problem := _refusal(person, key, rooms.get(key)))}
     if problems:
@@ -189,6 +189,14 @@ def check_rank(person: Person, room: Room, user: User) -> None:
         raise Problem("ROOM_ACCESS_DENIED", "This person is staff.")
     if not can_own(person, room) and role_of(user, room.pk) in (Membership.Role.OWNER, Membership.Role.MODERATOR):
         raise Problem("ROOM_ACCESS_DENIED", "Only the owner has power over moderators.")
+
+
+def check_same_role(person: Person, room: Room) -> None:
+    """Raise Problem when `person` is not any more what `room`, found a moment ago, says they are in it. One query."""
+    role = role_of(person, room.pk)
+    if role != room.role:
+        _check_visible(person, room.visibility, role)
+        raise Problem("ROOM_ACCESS_DENIED", "Your role in this room was changed just now.")
 
 
 def check_signed_in(person: Person) -> User:

@@ -76,10 +76,9 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
     """POST /accounts/sign-out/: end the session, and what is read by it."""
-    user = request.user
+    if isinstance(request.user, User):
+        actions.end_session(request.user, request.session.session_key)
     logout(request)
-    if isinstance(user, User):
-        actions.sign_out(user)
     return HttpResponseRedirect(_next(request), status=303)
 
 

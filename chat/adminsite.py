@@ -45,11 +45,9 @@ class ChatAdminSite(admin.AdminSite):
 
     def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Sign out: what is read by right ends, as on the pages of the chat."""
-        user = request.user
-        answer = super().logout(request, extra_context)  # the session first: nobody may come in again by it
-        if request.method == "POST" and isinstance(user, User):
-            actions.sign_out(user)
-        return answer
+        if request.method == "POST" and isinstance(request.user, User):
+            actions.end_session(request.user, request.session.session_key)
+        return super().logout(request, extra_context)
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Change one's own password."""

@@ -10,7 +10,7 @@ from django.utils import timezone
 from chat import access, actions
 from chat.access import Person
 from chat.models import ApiToken, Invite, Membership, Restriction, Room, User
-from chat.names import has_control_characters
+from chat.names import has_control_characters, person_key
 from chat.problems import Problem
 
 ROOMS_MAX = 200
@@ -118,6 +118,20 @@ def token_data(token: ApiToken) -> dict[str, Any]:
         "expires": actions.iso(token.expires) if token.expires else None,
         "last-used": actions.iso(token.last_used_at) if token.last_used_at else None,
     }
+
+
+def named(name: str) -> User:
+    """The person of this user name, else the one who is shown under this name: no two look alike. Raises Problem
+    NOT_FOUND."""
+    name = " ".join(name.split())
+    try:
+        return person(name)
+    except Problem:
+        is_storable = not has_control_characters(name)
+        found = User.objects.filter(name_key=person_key(name), is_active=True).first() if is_storable else None
+        if found is None:
+            raise
+        return found
 
 
 def invite_data(invite: Invite) -> dict[str, Any]:

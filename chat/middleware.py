@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from django.db import DatabaseError, InterfaceError
+from django.db import DatabaseError, DataError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 
 from chat.problems import Problem, error_page, problem_response
@@ -74,6 +74,9 @@ class Refusals:
         Retry-After and not an error of ours."""
         if isinstance(exception, Problem):
             return error_page(request, exception)
+        if isinstance(exception, DataError):  # it is there, and was given what it can't hold, as NUL in a cookie
+            logger.warning("data error on %s", request.path)
+            return problem_response(Problem("BODY_INVALID", "The request holds what can't be read."))
         if isinstance(exception, DatabaseError | InterfaceError):
             return database_is_away(request, exception)
         return None

@@ -34,6 +34,18 @@ def has_control_characters(text: str, *, allow: str = "") -> bool:
     return any(unicodedata.category(char) in ("Cc", "Cs") and char not in allow for char in text)
 
 
+def _is_unseen(char: str) -> bool:
+    """Whether a character shows nothing, or changes how others show, so that a name could read as another one.
+
+    These are bidirectional overrides and other format characters, but not the joiners, which emoji and some scripts
+    need; a blank note and a filler that count as visible; and what fonts have no picture for: characters of private use
+    and those that Unicode says are none.
+    """
+    if char in "\U0001d159\U00016fe4" or 0xFDD0 <= ord(char) <= 0xFDEF or ord(char) & 0xFFFE == 0xFFFE:
+        return True
+    return unicodedata.category(char) in ("Cf", "Co") and char not in "\u200c\u200d"
+
+
 def clean_person_name(name: str) -> str:
     """`name` as it is shown: NFC, runs of white space as one space, none at the ends.
 
@@ -42,9 +54,7 @@ def clean_person_name(name: str) -> str:
     if has_control_characters(name, allow="\t\n\r"):
         raise ValueError("A name can't hold control characters.")
     name = " ".join(unicodedata.normalize("NFC", name).split())
-    # Bidirectional overrides and other invisible format characters could make a name read as another one; the
-    # joiners are needed by emoji and some scripts.
-    if any(unicodedata.category(char) == "Cf" and char not in "\u200c\u200d" for char in name):
+    if any(map(_is_unseen, name)):
         raise ValueError("A name can't hold invisible characters.")
     if not person_key(name):  # nothing, or nothing that shows
         raise ValueError("A name is needed.")

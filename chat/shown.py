@@ -10,9 +10,20 @@ from chat import access
 from chat.access import Person
 from chat.history import Page
 from chat.models import Room
+from chat.names import clean_person_name
 from chat.problems import Problem
 
 TRANSPORTS = ("sse", "long-poll", "websocket")  # of `?transport=`; without it the page finds one that works
+NAME_TAKEN = "This name belongs to somebody here. If it is yours, sign in; otherwise choose another one."
+
+
+def visitor_name(posted: str) -> str:
+    """The name under which a visitor writes. Raises ValueError with words for them, also when it is somebody's here:
+    better now than after the first message was written."""
+    name = clean_person_name(posted)
+    if access.is_name_taken(name):
+        raise ValueError(NAME_TAKEN)
+    return name
 
 
 def page_context(user_name: str, transport: str) -> dict[str, Any]:

@@ -17,12 +17,21 @@ from django.http import HttpRequest, HttpResponse
 
 from chat import actions
 from chat.access import network_of
-from chat.actions.limits import Limit, attempt, forget, give_back
+from chat.actions.limits import Limit, attempt, forget, give_back, slow_down
 from chat.models import User
+from chat.problems import Problem
 
 # Wrong passwords for one user name from one address, and for all from one address, in five minutes. Many people can
 # share an address; and nobody is locked out for longer.
 PER_NAME, PER_ADDRESS, SECONDS = 5, 50, 300
+# Wrong passwords for one name from everywhere: above it chance decides (limits.slow_down), so that guesses from very
+# many addresses get nowhere fast, and nobody can lock the owner out.
+PER_NAME_ANYWHERE, ANYWHERE_SECONDS = 50, 600
+# Right passwords of one account: each sign-in can be followed by a sign-out, which has all readers of the person's
+# rooms come again. Whoever is refused by it knows the password.
+SIGN_INS, SIGN_INS_SECONDS = 30, 600
+# The same for changes of a password.
+CHANGES, CHANGES_SECONDS = 20, 3600
 # Accounts, or guests, that one address may try to make in an hour.
 NEW_PER_ADDRESS, NEW_SECONDS = 30, 3600
 
@@ -41,26 +50,36 @@ class SignIn(ModelBackend):
         django.contrib.auth.authenticate and every view on it, and is answered by chat.middleware."""
         if request is None or username is None or password is None:
             return super().authenticate(request, username, password, **kwargs)
-        limits = _limits(request, username)
-        attempt(limits)
+        limits = _attempt(request, User.normalize_username(username).casefold())
         user = super().authenticate(request, username, password, **kwargs)
         if user is not None:
             forget(limits[0])
             give_back(limits[1:])  # not all: an account of one's own must not buy tries at others'
+            attempt([Limit("signed in", str(user.pk), SIGN_INS, SIGN_INS_SECONDS)])
         return user
 
 
-def _limits(request: HttpRequest, username: str) -> list[Limit]:
-    """A browser in which this account has signed in before has a count of its own: whoever fails on purpose, even
-    from the same address, locks its owner out of no browser that they use."""
-    name = User.normalize_username(username).casefold()
+def _attempt(request: HttpRequest, name: str) -> list[Limit]:
+    """Count an attempt, and say under which limits. Raises Problem TOO_MANY_ATTEMPTS.
+
+    A browser in which this account has signed in before has a count of its own: whoever fails on purpose, even from
+    the same address, locks its owner out of no browser that they use, and slows none down.
+    """
     if device := _device(request, name):
-        return [Limit("sign in on a device", device, PER_NAME, SECONDS)]
+        limit = Limit("sign in on a device", device, PER_NAME, SECONDS)
+        attempt([limit])
+        return [limit]
     where = network_of(request)
-    return [
-        Limit("sign in", f"{name}\0{where}", PER_NAME, SECONDS),
-        Limit("sign in from", where, PER_ADDRESS, SECONDS),
-    ]
+    here = Limit("sign in", f"{name}\0{where}", PER_NAME, SECONDS)
+    everybody_here = Limit("sign in from", where, PER_ADDRESS, SECONDS)
+    anywhere = Limit("sign in anywhere", name, PER_NAME_ANYWHERE, ANYWHERE_SECONDS)
+    attempt([here, everybody_here])
+    try:
+        slow_down(anywhere)
+    except Problem:
+        give_back([here])  # the password was not looked at; but how often chance is asked is limited
+        raise
+    return [here, everybody_here, anywhere]
 
 
 def limit_new(request: HttpRequest, what: str) -> None:
@@ -75,6 +94,7 @@ def is_own_password(user: User, password: str) -> bool:
     if not user.check_password(password):
         return False
     forget(limit)
+    attempt([Limit("own password was right", str(user.pk), CHANGES, CHANGES_SECONDS)])
     return True
 
 

@@ -15,10 +15,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from chat import access, actions, history, publish, shown
 from chat.models import User
-from chat.names import PERSON_NAME_MAX, clean_person_name
+from chat.names import PERSON_NAME_MAX
 from chat.problems import Problem, error_page, problem_response
-
-NAME_TAKEN = "This name belongs to somebody here. If it is yours, sign in; otherwise choose another one."
 
 
 @require_safe
@@ -40,11 +38,9 @@ def room(request: HttpRequest, name: str) -> HttpResponse:
         return chat_page(request, name, person.shown_name)
     if user := request.GET.get("user", ""):
         try:
-            user = clean_person_name(user)
+            user = shown.visitor_name(user)
         except ValueError as error:
             return _join_page(request, name, error=str(error))
-        if access.is_name_taken(user):  # said now, not after the first message was written
-            return _join_page(request, name, error=NAME_TAKEN)
         return chat_page(request, name, user)
     return _join_page(request, name)
 

@@ -44,6 +44,7 @@ urlpatterns = [
     path("rooms/<str:name>/settings/members/", settings.member, name="room-settings-members"),
     path("rooms/<str:name>/settings/invites/", settings.invite, name="room-settings-invites"),
     path("rooms/<str:name>/settings/restrictions/", settings.restriction, name="room-settings-restrictions"),
+    path("rooms/<str:name>/settings/delete/", settings.delete, name="room-settings-delete"),
     path("rooms/<str:name>/events/", endpoint.room_events, name="room-events"),
     path("presence/", endpoint.presence, name="presence"),
     path("rooms/<str:name>/presence/", endpoint.room_presence, name="room-presence"),

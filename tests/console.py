@@ -13,27 +13,17 @@ PRELUDE = """
 import json, sys, django
 django.setup()
 from datetime import timedelta
-from importlib import import_module
-from django.conf import settings
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.db import transaction
 from django.utils import timezone
 from chat import access, actions
 from chat.models import *
+from tests.sessions import session_of as cookie
 
 def person(name):
     return User.objects.filter(username=name).first()
 
 def room(name, user):
     return access.find_room(user, name)
-
-def cookie(user):
-    session = import_module(settings.SESSION_ENGINE).SessionStore()
-    session[SESSION_KEY] = str(user.pk)
-    session[BACKEND_SESSION_KEY] = "chat.signin.SignIn"
-    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
-    session.save()
-    return session.session_key
 
 for line in sys.stdin:
     result = None

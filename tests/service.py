@@ -129,6 +129,17 @@ class Service:
         """Run Python code inside the service's Django."""
         return self.manage("shell", "-v0", "-c", code)
 
+    def sessions(self, *names: str, **fields: Any) -> dict[str, str]:
+        """A session for each of these user names: the value of their cookie `sessionid`. Accounts that are missing are
+        made, with `fields`."""
+        code = f"from tests import sessions; sessions.give({list(names)!r}, {fields!r})"
+        made: dict[str, str] = json.loads(self.shell(code))
+        return made
+
+    def session(self, name: str, **fields: Any) -> str:
+        """The same for one."""
+        return self.sessions(name, **fields)[name]
+
     def start(self, name: str) -> None:
         """Start one of pushpin, gunicorn, relay and presence."""
         environment = dict(self.environment)

@@ -2,6 +2,7 @@
 holds over all processes and machines."""
 
 import math
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,8 @@ ON CONFLICT (key) DO UPDATE SET
     until = CASE WHEN chat_tally.until <= %s THEN excluded.until ELSE chat_tally.until END
 RETURNING key, count, until
 """
+_chance = random.SystemRandom()
+_PAUSE = 5  # seconds until another try is worth it
 _WORDS = {
     "RATE_LIMITED": "That was too much in a short time.",
     "TOO_MANY_ATTEMPTS": "That was tried too often.",
@@ -51,16 +54,24 @@ def take(limits: Sequence[Limit], code: str = "RATE_LIMITED") -> None:
     """
     if not limits:
         return
-    by_key = {limit.key: limit for limit in limits}
-    now = _now()
-    rows = [(key, 1, now + by_key[key].seconds * 1000) for key in sorted(by_key)]
-    with connection.cursor() as cursor:
-        statement = _TAKE.format(rows=",".join(["(%s, %s, %s)"] * len(rows)))
-        cursor.execute(statement, [*(value for row in rows for value in row), now, now])
-        tallies = cursor.fetchall()
-    until = max((until for key, count, until in tallies if count > by_key[key].most), default=None)
+    tallies = _count(limits)
+    until = max((until for limit in limits if (until := _over(limit, tallies))), default=None)
     if until is not None:
         raise _too_much(code, until)
+
+
+def slow_down(limit: Limit) -> None:
+    """Count an attempt at what anybody may try, so that nobody can use it up for others: above the limit chance
+    decides, the more rarely the more there were. Who is refused by chance has not used anything up. Raises Problem
+    TOO_MANY_ATTEMPTS.
+
+    Of many more attempts than the limit about the root of twice their number times the limit get through.
+    """
+    with transaction.atomic():
+        count, _ = _count([limit])[limit.key]
+        if count > limit.most and _chance.random() * count > limit.most:
+            words = "Somebody tries many passwords for this name, so only some tries are looked at."
+            raise Problem("TOO_MANY_ATTEMPTS", f"{words} Try again in a moment.", retry_after=_PAUSE)
 
 
 def attempt(limits: Sequence[Limit], code: str = "TOO_MANY_ATTEMPTS") -> None:
@@ -83,6 +94,23 @@ def forget(limit: Limit) -> None:
 def prune_tallies(before: datetime) -> None:
     """Remove what has not counted since `before`."""
     Tally.objects.filter(until__lt=int(before.timestamp() * 1000)).delete()
+
+
+def _count(limits: Sequence[Limit]) -> dict[str, tuple[int, int]]:
+    """Count one under each limit; by key how many there are now, and until when they count. One statement."""
+    by_key = {limit.key: limit for limit in limits}
+    now = _now()
+    rows = [(key, 1, now + by_key[key].seconds * 1000) for key in sorted(by_key)]
+    with connection.cursor() as cursor:
+        statement = _TAKE.format(rows=",".join(["(%s, %s, %s)"] * len(rows)))
+        cursor.execute(statement, [*(value for row in rows for value in row), now, now])
+        return {key: (count, until) for key, count, until in cursor.fetchall()}
+
+
+def _over(limit: Limit, tallies: dict[str, tuple[int, int]]) -> int | None:
+    """Until when the limit is used up; None when it is not."""
+    count, until = tallies[limit.key]
+    return until if count > limit.most else None
 
 
 def _now() -> int:

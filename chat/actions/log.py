@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from chat import eventlog, publish
+from chat import access, eventlog, publish
 from chat.access import Person
 from chat.models import AuditEntry, ClaimedEvent, Closing, Event, Room, User
 from chat.names import room_key
@@ -46,15 +46,18 @@ def claim(person: Person, room: Room, now: datetime) -> ClaimedEvent:
     return claimed
 
 
-def lock(room: Room) -> Room:
+def lock(room: Room, person: Person | None = None) -> Room:
     """The row of `room` as it is now, locked until the transaction ends, with the role that `room` knows.
 
-    Changes of who belongs to a room wait for each other here: else two owners could leave at once. Raises Problem.
+    Changes of who belongs to a room wait for each other here: else two owners could leave at once. Raises Problem, also
+    when `person`, who acts by that role, has lost it since `room` was found.
     """
     locked = Room.objects.live().select_for_update().filter(pk=room.pk).first()
     if locked is None:
         raise room_invalid()
     locked.role = room.role
+    if person is not None and not room.is_operated:
+        access.check_same_role(person, locked)
     return locked
 
 

@@ -4,6 +4,7 @@ import secrets
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models import Case, When
 from django.utils import timezone
 
 from chat import access
@@ -15,12 +16,17 @@ from chat.problems import Problem
 
 INVITE_DAYS = 7
 INVITE_DAYS_MAX = 90
+HEIRS = 10  # of those who could own a room; one is enough
 INVITES_MAX = 100  # links into one room that are good at a time
 
 
 def join_room(person: Person, room: Room) -> tuple[Membership, bool]:
-    """Become a member of a room that one may read, which find_room has seen to; and whether it is new."""
-    return Membership.objects.get_or_create(room=room, user=access.check_signed_in(person))
+    """Become a member of a room that one may read, which find_room has seen to; and whether it is new. Raises Problem
+    when a ban, or the end of an open room, came in between."""
+    user = access.check_signed_in(person)
+    with transaction.atomic():
+        room = access.known_room(user, lock(room).name)
+        return Membership.objects.get_or_create(room=room, user=user)
 
 
 def leave_room(person: Person, room: Room) -> None:
@@ -34,7 +40,7 @@ def remove_member(person: Person, room: Room, user: User) -> None:
     """Take somebody off a room. Raises Problem. To keep them out of an open one, or from another link: a ban."""
     access.check_moderate(person, room)
     with transaction.atomic():
-        room = lock(room)
+        room = lock(room, person)
         access.check_rank(person, room, user)
         _end_membership(room, user)
         audit(access.check_signed_in(person), "remove member", room, user)
@@ -46,7 +52,7 @@ def set_role(person: Person, room: Room, user: User, role: str) -> Membership:
     if role not in Membership.Role.values:
         raise Problem("PARAMETER_INVALID", "A role is owner, moderator or member.")
     with transaction.atomic():
-        room = lock(room)
+        room = lock(room, person)
         if room.kind != Room.Kind.ROOM:
             raise Problem("ROOM_ACCESS_DENIED", "In a conversation of two both are the same.")
         membership = _membership(room, user)
@@ -68,7 +74,7 @@ def invite(person: Person, room: Room, days: int = INVITE_DAYS) -> tuple[Invite,
     now, secret = timezone.now(), secrets.token_urlsafe(24)
     fields = {"digest": digest_of(secret), "expires": now + timedelta(days=days)}
     with transaction.atomic():
-        room = lock(room)
+        room = lock(room, person)  # who was removed just now makes no way back
         if Invite.objects.filter(room=room, withdrawn_at=None, expires__gt=now).count() >= INVITES_MAX:
             raise Problem("ROOM_ACCESS_DENIED", f"A room has at most {INVITES_MAX} invites: withdraw some.")
         actor = access.check_signed_in(person)
@@ -133,10 +139,31 @@ def end_membership(room: Room, user: User) -> None:
     Invite.objects.filter(room=room, created_by__in=gone, withdrawn_at=None).update(withdrawn_at=timezone.now())
 
 
+def hand_over(actor: User | None, user: User) -> None:
+    """Find an owner for each room whose only one, `user`, goes for good: who has been a moderator there for longest,
+    else a member. A room in which nobody is left stays with staff.
+
+    Must run in the transaction in which they go, after it has locked the rooms that they read by right (log.revoke). So
+    only open rooms are locked here, and all who lock several do it in one order.
+    """
+    owned = Membership.objects.filter(user=user, role=Membership.Role.OWNER).values("room")
+    rooms = Room.objects.live().filter(pk__in=owned, kind=Room.Kind.ROOM).exclude(visibility=Room.Visibility.STAFF)
+    for room in rooms.select_for_update(no_key=True).order_by("pk"):
+        left = Membership.objects.filter(room=room, user__is_active=True).exclude(user=user).select_related("user")
+        if left.filter(role=Membership.Role.OWNER).exists():
+            continue
+        rank = Case(When(role=Membership.Role.MODERATOR, then=0), default=1)
+        for heir in left.order_by(rank, "joined", "pk")[:HEIRS]:
+            # Somebody can go at this very moment, too: then it is the next one's.
+            if Membership.objects.filter(pk=heir.pk).update(role=Membership.Role.OWNER):
+                audit(actor, "make owner", room, heir.user, f"after {user.username}")
+                break
+
+
 def check_owner_left(room: Room, user: User) -> None:
-    """Raise Problem when `user` is the only owner of the room."""
-    owners = Membership.objects.filter(room=room, role=Membership.Role.OWNER).values_list("user", flat=True)
-    if list(owners[:2]) == [user.pk]:
+    """Raise Problem when `user` is the only owner of the room. Closed accounts own nothing."""
+    owners = Membership.objects.filter(room=room, role=Membership.Role.OWNER, user__is_active=True)
+    if list(owners.values_list("user", flat=True)[:2]) == [user.pk]:
         raise Problem("ROOM_ACCESS_DENIED", "A room needs an owner: name another one first.")
 
 

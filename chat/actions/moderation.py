@@ -3,6 +3,8 @@
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
 
 from chat import access
 from chat.access import Person
@@ -11,7 +13,7 @@ from chat.actions.members import end_membership
 from chat.models import Message, Restriction, Room, User
 from chat.problems import Problem
 
-RESTRICTIONS_MAX = 1000  # of one room
+RESTRICTIONS_MAX = 1000  # of one room at a time
 
 
 def restrict(person: Person, room: Room, kind: str, whom: User | str, *, until: datetime | None = None) -> Restriction:
@@ -28,10 +30,12 @@ def restrict(person: Person, room: Room, kind: str, whom: User | str, *, until: 
         raise Problem("ROOM_ACCESS_DENIED", "A conversation of two has both, as long as it is there.")
     user, address = (whom, "") if isinstance(whom, User) else (None, whom)
     with transaction.atomic():
-        room = lock(room)
+        room = lock(room, person)
         if user is not None:
             _check_target(person, room, user)
-        if Restriction.objects.filter(room=room).count() >= RESTRICTIONS_MAX:
+        # Those that are over are in nobody's way, and can't be lifted: they are not listed.
+        holding = Restriction.objects.filter(Q(until=None) | Q(until__gt=timezone.now()), room=room)
+        if holding.count() >= RESTRICTIONS_MAX:
             raise Problem("ROOM_ACCESS_DENIED", f"A room has at most {RESTRICTIONS_MAX} mutes and bans: lift some.")
         restriction, _ = Restriction.objects.update_or_create(
             room=room, user=user, address=address, kind=kind, defaults={"until": until, "created_by": actor}
@@ -57,11 +61,13 @@ def restrict_author(
 
 
 def lift(person: Person, room: Room, restriction_id: int) -> None:
-    """Take a mute or ban back. Raises Problem."""
+    """Take a mute or ban back. Raises Problem; moderators lift none of their own."""
     access.check_moderate(person, room)
     found = Restriction.objects.filter(room=room, pk=restriction_id).select_related("user").first()
     if found is None:
         raise Problem("NOT_FOUND", "There is no such mute or ban.")
+    if found.user_id == person.pk and not access.can_own(person, room):
+        raise Problem("ROOM_ACCESS_DENIED", "This is your own: ask somebody else to lift it.")
     with transaction.atomic():
         found.delete()
         audit(access.check_signed_in(person), f"lift {found.kind}", room, found.user, found.address)

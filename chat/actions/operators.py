@@ -91,11 +91,13 @@ def close(actor: User, user: User) -> None:
 
 
 def reopen(actor: User, user: User) -> None:
-    """Let somebody sign in again; tokens stay withdrawn, and bots closed until each is reopened."""
+    """Let somebody sign in again; tokens stay withdrawn, sessions of before are no good, and bots are
+    closed until each is reopened."""
     access.check_operator(actor, "chat.change_user", user)
     with transaction.atomic():
         if user.owner_id and User.objects.filter(pk=user.owner_id, is_active=False).exists():
             raise Problem("ROOM_ACCESS_DENIED", f"{user.username} is a bot, and the account of its owner is closed.")
+        user.sessions.all().delete()  # who closed the account themselves left those of other browsers
         User.objects.filter(pk=user.pk).update(is_active=True)
         audit(actor, "reopen account", None, user)
 
@@ -130,6 +132,23 @@ def set_permissions(
         user.groups.set(groups)
         user.user_permissions.set(permissions)
         audit(actor, "change permissions", None, user, "superuser" if is_superuser else "")
+
+
+def save_group(actor: User, group: Group, permissions: Iterable[Permission]) -> None:
+    """Make or change a group, and say what its staff may do."""
+    _check_superuser(actor)
+    with transaction.atomic():
+        group.save()
+        group.permissions.set(permissions)
+        audit(actor, "change group", None, detail=group.name)
+
+
+def delete_group(actor: User, group: Group) -> None:
+    """Delete a group: its staff lose what they might do by it."""
+    _check_superuser(actor)
+    with transaction.atomic():
+        audit(actor, "delete group", None, detail=group.name)
+        group.delete()
 
 
 def set_password(actor: User, user: User, password: str | None) -> None:
@@ -177,6 +196,7 @@ def remove(actor: User, user: User) -> None:
     with transaction.atomic():
         people.sign_out(user, *user.bots.order_by("pk"))  # a bot goes with its owner
         user.sessions.all().delete()
+        members.hand_over(actor, user)
         audit(actor, "delete account", None, detail=user.username)
         User.objects.get(pk=user.pk).delete()
 

@@ -13,9 +13,10 @@ from django.db.models import Q
 from django.utils import timezone
 
 from chat.actions.log import audit, revoke
+from chat.actions.members import hand_over
 from chat.actions.presence import end_holds
 from chat.actions.rooms import DEFAULT_ROOM
-from chat.models import Room, User
+from chat.models import Invite, Room, Session, User
 from chat.names import clean_person_name, person_keys
 
 NAME_TAKEN = "This name reads like the one of somebody who is here already."
@@ -120,7 +121,7 @@ def seen(user: User) -> bool:
 
 
 def sign_out(*users: User) -> None:
-    """End what people's streams receive by their rights; the session itself is ended by the view."""
+    """End what people's streams receive by their rights."""
     with transaction.atomic():
         # The rooms of all at once: `revoke` locks them in one order.
         revoke({room for user in users for room in _rooms_by_right(user)})
@@ -128,9 +129,21 @@ def sign_out(*users: User) -> None:
             end_holds(user)
 
 
+def end_session(user: User, session_key: str | None) -> None:
+    """End a session of `user`, and what their streams receive by their rights.
+
+    A session that is gone already ends nothing: many requests with one session make all readers of the person's rooms
+    come again only once.
+    """
+    with transaction.atomic():
+        if Session.objects.filter(pk=session_key).delete()[0]:
+            sign_out(user)
+
+
 def close_account(actor: User, user: User) -> None:
     """Close an account, and its bots: no sign-in, no token, nothing more received. What they wrote stays under their
-    name, which nobody else gets. Raises ValidationError for the last administrator."""
+    name, which nobody else gets; what only they owned goes to another member. Raises ValidationError for the last
+    administrator."""
     with transaction.atomic():
         administrators = User.objects.select_for_update(no_key=True).filter(is_superuser=True, is_active=True)
         if user.is_superuser and not administrators.exclude(pk=user.pk).exists():
@@ -138,8 +151,11 @@ def close_account(actor: User, user: User) -> None:
         accounts = [user, *user.bots.filter(is_active=True).order_by("pk")]
         sign_out(*accounts)
         for account in accounts:
+            hand_over(actor, account)
             User.objects.filter(pk=account.pk).update(is_active=False)
             account.tokens.all().delete()
+            # As when they are removed from a room: nobody comes back, under another account, by a link of their own.
+            Invite.objects.filter(created_by=account, withdrawn_at=None).update(withdrawn_at=timezone.now())
             audit(actor, "close account", None, account)
 
 
@@ -155,7 +171,8 @@ def set_staff(actor: User, user: User, is_staff: bool) -> None:
 def prune_guests(before: datetime) -> int:
     """Remove guests who were not seen since `before`, and free their names. How many.
 
-    What they wrote stays under the name, now as of somebody without an account. Each has a transaction of their own.
+    What they wrote stays under the name, now as of somebody without an account; what only they owned goes to another
+    member. Each has a transaction of their own.
     """
     removed = 0
     idle = User.objects.filter(Q(last_seen_at__lt=before) | Q(last_seen_at=None, date_joined__lt=before), is_guest=True)
@@ -166,6 +183,7 @@ def prune_guests(before: datetime) -> int:
                 continue
             revoke(_rooms_by_right(guest))
             end_holds(guest)
+            hand_over(None, guest)
             guest.delete()
             removed += 1
     return removed

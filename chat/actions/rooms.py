@@ -63,7 +63,7 @@ def change_room(person: Person, room: Room, **changes: Any) -> Room:
         raise Problem("ROOM_ACCESS_DENIED", "A conversation of two stays as it is.")
     now = timezone.now()
     with transaction.atomic():
-        room = lock(room)
+        room = lock(room, person)
         before = room_data(room)
         _apply(person, room, changes, now)
         if room_data(room) == before:
@@ -82,7 +82,7 @@ def delete_room(person: Person, room: Room) -> None:
     if room.name_key == DEFAULT_ROOM:
         raise Problem("ROOM_ACCESS_DENIED", "The first room stays.")
     with transaction.atomic():
-        room = lock(room)
+        room = lock(room, person)
         revoke([room.pk])
         Room.objects.filter(pk=room.pk).update(deleted_at=timezone.now(), direct_key=None)
         room.messages.all().delete()
@@ -138,7 +138,7 @@ def _close(person: Person, room: Room) -> None:
     if room.name_key == DEFAULT_ROOM:
         raise Problem("ROOM_ACCESS_DENIED", "The first room stays open.")
     revoke([room.pk])
-    owners = Membership.objects.filter(room=room, role=Membership.Role.OWNER)
+    owners = Membership.objects.filter(room=room, role=Membership.Role.OWNER, user__is_active=True)
     if not owners.exists():  # one that the first post made; in a private one nobody would be left
         Membership.objects.update_or_create(
             room=room, user=access.check_signed_in(person), defaults={"role": Membership.Role.OWNER}

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm, UserChangeForm
+from django.contrib.auth.models import Group
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 
@@ -203,6 +205,34 @@ class ApiTokenAdmin(ReadOnlyAdmin):
     def delete_model(self, request: HttpRequest, obj: ApiToken) -> None:
         """Withdraw it."""
         operators.withdraw_tokens(operator_of(request), obj.user, [obj.pk])
+
+
+admin.site.unregister(Group)  # Django's own page lets staff change what their own group may do
+
+
+@admin.register(Group)
+class GroupAdmin(ChatAdmin, DjangoGroupAdmin):
+    """What the staff of a group may do."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Superusers."""
+        return bool(request.user.is_superuser)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Superusers; who has the permission to view groups may look."""
+        return bool(request.user.is_superuser)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Superusers."""
+        return bool(request.user.is_superuser)
+
+    def save_model(self, request: HttpRequest, obj: Group, form: Any, change: bool) -> None:
+        """Make it, or change it."""
+        operators.save_group(operator_of(request), obj, form.cleaned_data["permissions"])
+
+    def delete_model(self, request: HttpRequest, obj: Group) -> None:
+        """Its staff lose what they might do by it."""
+        operators.delete_group(operator_of(request), obj)
 
 
 def _may_act_on(request: HttpRequest, account: User | None) -> bool:

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from chat import access, history, shown
 from chat.access import Person
 from chat.models import User
-from chat.names import PERSON_NAME_MAX, clean_person_name, room_key
+from chat.names import PERSON_NAME_MAX, room_key
 from chat.problems import Problem, error_page
 
 ROOMS_MAX = 10
@@ -86,6 +86,6 @@ def _name(person: Person, posted: str) -> tuple[str, str]:
     if isinstance(person, User):
         return person.shown_name, ""
     try:
-        return (clean_person_name(posted), "") if posted else ("", "")
+        return (shown.visitor_name(posted), "") if posted else ("", "")
     except ValueError as error:
         return "", str(error)

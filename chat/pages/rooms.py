@@ -4,6 +4,7 @@ import re
 import unicodedata
 from typing import Any
 
+from django.contrib import messages
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -81,6 +82,7 @@ def _page(request: HttpRequest, form: dict[str, str], problem: Problem | None) -
         "form": form,
         "error": problem.detail if problem else "",
         "error_field": FIELDS.get(problem.code, "form") if problem else "",
+        "notices": [(notice.extra_tags, notice.message) for notice in messages.get_messages(request)],
         "title_max": actions.TITLE_MAX,
         "topic_max": actions.TOPIC_MAX,
     }

@@ -4,6 +4,7 @@ One page; each of its forms posts to an address of its own, works without JavaSc
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from django import conf
@@ -11,6 +12,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from chat import access, actions, directory
@@ -19,6 +21,8 @@ from chat.models import Membership, Room
 from chat.problems import Problem, error_page
 from chat.shown import may_own
 
+# For how long the form mutes or bans, in minutes; 0: for good.
+MINUTES = [(10, "10 minutes"), (60, "1 hour"), (1440, "1 day"), (10_080, "1 week"), (0, "for good")]
 Work = Callable[[HttpRequest, Person, Room], Room | None]
 
 
@@ -30,7 +34,7 @@ def settings(request: HttpRequest, name: str) -> HttpResponse:
 
 @require_POST
 def change(request: HttpRequest, name: str) -> HttpResponse:
-    """POST: title, topic, visibility, archived."""
+    """POST: title, topic, visibility, archived, notices."""
     return _do(request, name, "room", _change)
 
 
@@ -48,8 +52,26 @@ def invite(request: HttpRequest, name: str) -> HttpResponse:
 
 @require_POST
 def restriction(request: HttpRequest, name: str) -> HttpResponse:
-    """POST: `lift` a mute or a ban."""
-    return _do(request, name, "restrictions", _lift)
+    """POST: mute or ban somebody by name; or `lift` a mute or a ban."""
+    return _do(request, name, "restrictions", _lift if "lift" in request.POST else _restrict)
+
+
+@require_POST
+def delete(request: HttpRequest, name: str) -> HttpResponse:
+    """POST: delete the room, whose title must be in `confirm`; then to the list of rooms."""
+    try:
+        person = access.person_of(request)
+        room = access.known_room(person, name)
+        access.check_own(person, room)
+        if " ".join(request.POST.get("confirm", "").split()) != room.title:
+            raise Problem(
+                "PARAMETER_INVALID", f"Nothing was deleted: to delete the room, write its title, {room.title}."
+            )
+        actions.delete_room(person, room)
+    except Problem as problem:
+        return _page(request, name, "delete", problem)
+    messages.success(request, f"{room.title} was deleted.", extra_tags="rooms")
+    return HttpResponseRedirect(reverse("rooms"), status=303)
 
 
 def _change(request: HttpRequest, person: Person, room: Room) -> Room:
@@ -58,6 +80,9 @@ def _change(request: HttpRequest, person: Person, room: Room) -> Room:
         changes["visibility"] = visibility
     if (archived := "archived" in request.POST) != (room.archived_at is not None):
         changes["archived"] = archived
+    # The box of notices comes with a field that says so: what a form without it leaves out was not unticked.
+    if "has_notices" in request.POST:
+        changes["notices"] = "notices" in request.POST
     changed = actions.change_room(person, room, **changes)
     messages.success(request, "Saved.", extra_tags="room")
     return changed
@@ -83,6 +108,16 @@ def _invite(request: HttpRequest, person: Person, room: Room) -> None:
     _, secret = actions.invite(person, room, number)
     base = conf.settings.PUBLIC_URL or f"{request.scheme}://{request.get_host()}"
     messages.success(request, f"{base}/accounts/invites/{secret}/", extra_tags="link")
+
+
+def _restrict(request: HttpRequest, person: Person, room: Room) -> None:
+    minutes = request.POST.get("minutes", "0")
+    if minutes not in {str(number) for number, _ in MINUTES}:
+        raise Problem("PARAMETER_INVALID", "Choose for how long.")
+    until = timezone.now() + timedelta(minutes=int(minutes)) if minutes != "0" else None
+    user = directory.named(request.POST.get("name", ""))
+    made = actions.restrict(person, room, request.POST.get("kind", ""), user, until=until)
+    messages.success(request, f"{user.shown_name}: {made.get_kind_display().lower()}.", extra_tags="restrictions")
 
 
 def _lift(request: HttpRequest, person: Person, room: Room) -> None:
@@ -120,6 +155,9 @@ def _page(request: HttpRequest, name: str, section: str = "", problem: Problem |
         "invites": [(directory.invite_data(one)["id"], one) for one in directory.invites(room)],
         "restrictions": [(directory.restriction_data(one)["id"], one) for one in directory.restrictions(room)],
         "form": _form(request, room, section),
+        "restricting": _restricting(request, section),
+        "minutes": MINUTES,
+        "can_delete": may_own(person, room) and room.name_key != actions.DEFAULT_ROOM,
         "error": problem.detail if problem else "",
         "error_section": section if problem else "",
         "error_field": _field(problem) if problem and section == "room" else "",
@@ -136,13 +174,20 @@ def _form(request: HttpRequest, room: Room, section: str) -> dict[str, Any]:
     """What the form of the room shows: what was written when it was refused, else what is."""
     if section == "room":
         written = {name: request.POST.get(name, "") for name in ("title", "topic", "visibility")}
-        return {**written, "archived": "archived" in request.POST}
+        return {**written, "archived": "archived" in request.POST, "notices": "notices" in request.POST}
     return {
         "title": room.title,
         "topic": room.topic,
         "visibility": room.visibility,
         "archived": room.archived_at is not None,
+        "notices": room.notices,
     }
+
+
+def _restricting(request: HttpRequest, section: str) -> dict[str, str]:
+    """What the form of mutes and bans shows: what was written when it was refused."""
+    written = request.POST if section == "restrictions" else {}
+    return {name: written.get(name, "") for name in ("name", "kind", "minutes")}
 
 
 def _field(problem: Problem) -> str:

@@ -34,6 +34,6 @@ def test_an_operator_renames_a_room_adds_a_member_and_goes_back(chromium: Browse
     expect(page.locator("#memberships-2-group")).to_contain_text("bob")
     expect(page.get_by_label("Title")).to_have_value("The den")
     page.get_by_role("link", name="Back to the chat").click()
-    expect(page).to_have_url(f"{service.url}/")
+    expect(page).to_have_url(f"{service.url}/default")
     context.close()
     assert complaints == []

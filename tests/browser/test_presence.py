@@ -1,11 +1,13 @@
 """A person in tabs of a real browser: present once, through reloads, and gone when the browser is."""
 
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from tests.browser.conftest import CHROMIUM, QUIET
 from tests.readers import Reader
@@ -42,15 +44,7 @@ def ann(present_service: Service) -> Person:
 
 def make_person(service: Service) -> Person:
     username = f"ann{free_port()}"
-    code = (
-        "from django.contrib.auth import SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY;"
-        "from chat.sessions import SessionStore; from chat.models import User;"
-        f"user = User.objects.create_user({username!r}); session = SessionStore();"
-        "session[SESSION_KEY] = str(user.pk); session[HASH_SESSION_KEY] = user.get_session_auth_hash();"
-        "session[BACKEND_SESSION_KEY] = 'chat.signin.SignIn'; session.save();"
-        "print(session.session_key)"
-    )
-    return Person(username, service.shell(code).strip().splitlines()[-1])
+    return Person(username, service.session(username))
 
 
 def people(service: Service, room: str) -> list[str]:
@@ -151,6 +145,67 @@ def test_who_loses_the_right_asks_no_more(chromium: Browser, present_service: Se
     wait_until(lambda: not people(service, room), 3, "removal")
     page.wait_for_timeout(10_000)
     assert len(asked) <= 2  # one more, which was refused
+    context.close()
+
+
+@pytest.mark.parametrize(
+    ("transport", "scheme", "width"), [("sse", "light", 390), ("websocket", "dark", 390), ("long-poll", "dark", 1280)]
+)
+def test_the_page_says_who_is_here(
+    chromium: Browser, present_service: Service, room: str, ann: Person, transport: str, scheme: str, width: int
+) -> None:
+    service, bob = present_service, make_person(present_service)
+    service.say(room, "hello")
+    context = chromium.new_context(color_scheme=scheme, viewport={"width": width, "height": 780})  # type: ignore[arg-type]
+    ann.sign_in(context, service)
+    page = context.new_page()
+    page.goto(f"{service.url}/{room}?transport={transport}")
+    expect(here(page)).to_have_text(re.compile("^1 person here"), timeout=10_000)
+    here(page).focus()
+    page.keyboard.press("Enter")
+    rows = page.locator("[data-here] li")
+    expect(rows).to_have_text([f"{ann.username} you"])
+    other = chromium.new_context()
+    bob.sign_in(other, service)
+    other.new_page().goto(f"{service.url}/-/?room={room}")
+    wait_until(lambda: len(people(service, room)) == 2, 10, "presence")
+    if transport == "long-poll":  # which hears of nobody, so it asks when the list is opened
+        page.keyboard.press("Escape")
+        expect(rows.first).to_be_hidden()
+        page.keyboard.press("Enter")
+    expect(rows).to_have_text([f"{ann.username} you", bob.username], timeout=10_000)
+    expect(here(page)).to_have_text(re.compile("^2 people here"))
+    assert Axe().run(page).violations_count == 0
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    if transport == "sse":
+        other.close()
+        expect(rows).to_have_text([f"{ann.username} you"], timeout=30_000)
+    for one in (context, other):
+        one.close()
+
+
+def here(page: Page) -> Locator:
+    """How many are in the room."""
+    return page.locator("[data-here] > summary")
+
+
+def test_a_room_that_was_left_asks_no_more_who_is_here(
+    chromium: Browser, present_service: Service, room: str, ann: Person
+) -> None:
+    service = present_service
+    service.say(room, "hello")
+    context = chromium.new_context()
+    ann.sign_in(context, service)
+    page = context.new_page()
+    page.clock.install()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/people/" in request.url else None)
+    page.goto(f"{service.url}/-/?room={room}&room=default")
+    page.locator(f"[data-room='{room}']").get_by_role("link", name="Leave").click()
+    asked.clear()
+    page.clock.run_for(400_000)
+    assert [url for url in asked if f"/rooms/{room}/" in url] == []
+    assert [url for url in asked if "/rooms/default/" in url]
     context.close()
 
 

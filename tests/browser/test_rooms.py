@@ -7,7 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import APIResponse, Browser, BrowserContext, Locator, Page, Route, expect
 
-from tests.browser.people import Party, has_address, party, stub_api
+from tests.browser.people import Party, party
 from tests.browser.test_chat import say, shows
 from tests.browser.test_transports import asked, is_online
 from tests.service import Service, wait_until
@@ -31,7 +31,6 @@ def visit(chromium: Browser, service: Service, party: Party) -> Iterator[Open]:
         page.on("console", lambda said: complaints.append(said.text) if "Content Security" in said.text else None)
         if who:
             context.add_cookies([party.cookie(who)])
-            stub_api(page, party, who)
         page.goto(f"{service.url}{path}")
         return page
 
@@ -251,22 +250,13 @@ def test_a_changed_room_changes_the_open_page(visit: Open, party: Party, garden:
 
 def test_the_header_has_the_members_and_a_way_to_write_to_one_of_them(visit: Open, party: Party, garden: str) -> None:
     bob = chat(visit, party, "bob", garden)
-    if not has_address(party, "/rooms/{name}/members/"):
-        people = [
-            {"username": party.name(who), "name": party.name(who), "role": role, "guest": False}
-            for who, role in (("alice", "owner"), ("bob", "member"))
-        ]
-        bob.route("**/members/", lambda route: route.fulfill(json={"members": people}))
     bob.get_by_text("Members", exact=True).focus()
     bob.keyboard.press("Enter")
-    rows = bob.locator(".people-list li")
+    rows = bob.locator("[data-members] li")
     expect(rows).to_have_count(2)
     expect(rows.first).to_contain_text("owner")
     expect(rows.get_by_role("button")).to_have_count(1)
     assert Axe().run(bob).violations_count == 0
-    if not has_address(party, "/accounts/direct/"):
-        room = party.do("print(actions.open_direct_room(bob, alice).name)")
-        bob.route("**/accounts/direct/", lambda route: route.fulfill(json={"room": room}))
     bob.get_by_role("button", name="Write to").click()
     bob.wait_for_url(re.compile(r"/x-[0-9a-f]+"))
     expect(bob.get_by_role("heading", level=1)).to_contain_text(party.name("alice"))
@@ -302,6 +292,45 @@ def test_a_private_room_by_invite_and_removed_while_reading(visit: Open, party: 
     assert "between us" not in charlie.content()
     charlie.reload()
     expect(charlie.get_by_role("heading")).to_contain_text("Room invalid")
+
+
+def test_a_room_made_private_goes_on_for_members_and_others_are_told(
+    visit: Open, party: Party, garden: str, service: Service
+) -> None:
+    alice, bob = chat(visit, party, "alice", garden), chat(visit, party, "bob", garden)
+    charlie, zoe = chat(visit, party, "charlie", garden), visit("", f"/{garden}?user=zoe")
+    board = visit("bob", f"/-/?room={garden}&room=default")
+    for page in (zoe, board):
+        is_online(page)
+    alice.get_by_role("textbox").fill("half a thought")
+    bob.get_by_role("textbox").fill("half of another")
+    new = party.do(
+        "print(actions.change_room(alice, room_of(alice, name), visibility='private').name)\n"
+        "import time; time.sleep(0.3)",
+        name=garden,
+    )
+    alice.wait_for_url(re.compile(f"/{new}"), timeout=20_000)
+    is_online(alice)
+    expect(alice.get_by_role("textbox")).to_have_value("half a thought")
+    words = bob.locator("[data-closed-words]")
+    expect(words).to_have_text("This room is private now. It goes on at The Garden", timeout=20_000)
+    expect(column(board, garden).locator("[data-closed-words]")).to_have_text(
+        "This room is private now. It goes on at The Garden", timeout=20_000
+    )
+    assert Axe().run(bob).violations_count == 0
+    gone = "This room is not open any more: it was made private, or it was deleted."
+    expect(charlie.locator("[data-closed-words]")).to_have_text(f"{gone} See your rooms", timeout=20_000)
+    expect(zoe.locator("[data-closed-words]")).to_have_text(gone, timeout=20_000)
+    for page in (charlie, zoe):
+        assert new not in page.content()
+    words.get_by_role("link", name="The Garden").click()
+    is_online(bob)
+    assert f"/{new}" in bob.url
+    expect(bob.get_by_role("textbox")).to_have_value("half of another")
+    say(alice, "here we are")
+    shows(bob, "here we are")
+    service.say("default", "still here", "zoe")
+    expect(column(board, "default").locator(".text").last).to_have_text("still here", timeout=10_000)
 
 
 def column(page: Page, room: str) -> Locator:

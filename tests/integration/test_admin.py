@@ -11,23 +11,6 @@ from tests.readers import Reader
 from tests.service import Answer, Service, wait_until
 
 pytestmark = pytest.mark.timeout(120)
-MEMBER = """
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from chat.sessions import SessionStore
-from chat.models import User
-user, _ = User.objects.get_or_create(username={name!r}, defaults={{"is_staff": {staff}, "is_superuser": {staff}}})
-session = SessionStore()
-from django.conf import settings
-session[SESSION_KEY], session[BACKEND_SESSION_KEY] = str(user.pk), settings.AUTHENTICATION_BACKENDS[0]
-session[HASH_SESSION_KEY] = user.get_session_auth_hash()
-session.save()
-print(session.session_key)
-"""
-
-
-def session_of(service: Service, name: str, *, staff: bool = False) -> str:
-    """The session of an account, made when there is none: staff are superusers."""
-    return service.shell(MEMBER.format(name=name, staff=staff)).strip()
 
 
 class Fields(HTMLParser):
@@ -57,7 +40,7 @@ class Admin:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._cookie = f"sessionid={session_of(service, 'root', staff=True)}"
+        self._cookie = f"sessionid={service.session('root', is_staff=True, is_superuser=True)}"
 
     def save(self, path: str, **fields: str) -> Answer:
         """Open a page, change fields of its form, and send it."""
@@ -142,7 +125,7 @@ def test_a_text_deleted_in_the_admin_goes_from_open_pages_and_replays(
 def test_a_closed_accounts_stream_ends_within_a_second(
     service: Service, admin: Admin, room: str, transport: str
 ) -> None:
-    cookie = {"Cookie": f"sessionid={session_of(service, f'bob-{room}')}"}
+    cookie = {"Cookie": f"sessionid={service.session(f'bob-{room}')}"}
     pk, name = service.shell(
         "from chat.models import Membership, Room, User\n"
         f"bob = User.objects.get(username='bob-{room}')\n"

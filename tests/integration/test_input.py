@@ -43,6 +43,13 @@ def test_a_bad_post_is_refused_with_its_code_and_stores_nothing(
     assert service.say(room, "after") == 2
 
 
+@pytest.mark.parametrize("path", ["/rooms/", "/default", "/rooms/default/events/", "/admin/"])
+def test_nul_in_a_cookie_is_no_fault_of_the_database(service: Service, path: str) -> None:
+    """Django reads the escapes of quoted cookies, and PostgreSQL takes no NUL."""
+    headers = {"Cookie": 'sessionid="abcdefghij\\000"', "Accept": "application/json"}
+    assert service.get(path, headers).status in (200, 400)
+
+
 def test_text_of_any_script_comes_back_unchanged(service: Service, room: str) -> None:
     text = "漢字 🦜 עברית <script>alert(1)</script> 100% %I %(x)s\n\ttab \u2028 end"
     service.say(room, text)

@@ -110,18 +110,12 @@ def test_past_the_proxy_there_is_no_socket(service: Service) -> None:
 
 
 def test_a_session_that_ends_in_the_middle_ends_the_socket(service: Service, room: str) -> None:
-    made = service.shell(
-        "from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY\n"
-        "from chat.sessions import SessionStore\n"
+    made = service.session(f"u{room}")
+    service.shell(
         "from chat.models import Membership, Room, User\n"
-        f"user = User.objects.create_user('u{room}', password='x')\n"
         f"room = Room.objects.create(name='x-{room}', name_key='x-{room}', visibility='private')\n"
-        "Membership.objects.create(room=room, user=user)\n"
-        "session = SessionStore(); session[SESSION_KEY] = str(user.pk)\n"
-        "session[BACKEND_SESSION_KEY] = 'chat.signin.SignIn'\n"
-        "session[HASH_SESSION_KEY] = user.get_session_auth_hash(); session.create()\n"
-        "print(session.session_key)"
-    ).strip()
+        f"Membership.objects.create(room=room, user=User.objects.get(username='u{room}'))"
+    )
     headers = {"Cookie": f"sessionid={made}"}
     path = f"/rooms/x-{room}/events/"
     with connect(address(service, path), additional_headers=headers, origin=service.url, proxy=None) as socket:

@@ -1,5 +1,6 @@
 """Accounts and guests: every page, every refusal, names that stay one's own, and limits on attempts."""
 
+import contextlib
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from chat import actions
-from chat.actions.limits import Limit, attempt, forget, give_back, prune_tallies
+from chat.actions.limits import Limit, attempt, forget, give_back, prune_tallies, slow_down
 from chat.models import ApiToken, Closing, Membership, Message, Tally, User
 from chat.problems import Problem
 from tests.unit.conftest import OWN_PAGE, grip_headers, sign_in
@@ -345,6 +346,75 @@ class TestLimits:
             enter(from_address(one), password="wrong")
         assert (enter(from_address(other)).status_code == 429) == together
 
+    def test_guesses_from_very_many_addresses_are_slowed_down(self, alice: User) -> None:
+        anywhere = Limit("sign in anywhere", "alice", 50, 600)
+        looked_at = 0
+        for number in range(300):
+            try:
+                slow_down(anywhere)
+                looked_at += 1
+            except Problem:
+                assert number >= 50
+        assert 110 < looked_at < 230  # 50, and then 50 in as many as were looked at: about 166
+        answers: list[Any] = []
+        while not answers or answers[-1].status_code != 429:
+            answers.append(enter(from_address(f"198.51.100.{len(answers)}"), password="wrong"))
+        assert (answers[-1]["Retry-After"], "only some tries" in answers[-1].text) == ("5", True)
+        assert enter(from_address("192.0.2.1"), "bob", "wrong").status_code == 422
+
+    def test_while_a_name_is_guessed_its_owner_gets_in(self, alice: User) -> None:
+        known = from_address("192.0.2.1")
+        assert enter(known).status_code == 303
+        known.post("/accounts/sign-out/")
+        for _ in range(150):
+            with contextlib.suppress(Problem):
+                slow_down(Limit("sign in anywhere", "alice", 50, 600))
+        assert enter(known).status_code == 303  # at once
+        new = from_address("192.0.2.2")
+        answers = []
+        while 303 not in answers and len(answers) < 50:
+            answers.append(enter(new).status_code)
+        assert answers[-1] == 303, answers  # what chance refused has not used up the address's own five
+
+    def test_one_address_slows_nobody_down(self, alice: User) -> None:
+        attacker = from_address("198.51.100.1")
+        for _ in range(60):
+            enter(attacker, password="wrong")
+        assert [enter(from_address(f"192.0.2.{n}")).status_code for n in range(10)] == [303] * 10
+
+    def test_signing_in_and_out_is_limited_by_the_right_password_only(self, alice: User, make_room: Any) -> None:
+        make_room("x-den", visibility="private", members=(alice,))
+        browser = from_address("192.0.2.1")
+        answers = []
+        for _ in range(32):
+            answers.append(enter(browser).status_code)
+            assert browser.post("/accounts/sign-out/").status_code == 303
+        assert answers == [303] * 30 + [429] * 2
+        assert Closing.objects.count() == 30
+        Tally.objects.all().delete()
+        for number in range(40):
+            enter(from_address(f"198.51.100.{number}"), password="wrong")
+        assert enter(browser).status_code == 303
+
+    def test_a_session_ends_once(self, alice: User, make_room: Any) -> None:
+        make_room("x-den", visibility="private", members=(alice,))
+        client = sign_in(alice)
+        key = client.session.session_key
+        for _ in range(3):
+            actions.sign_out(alice, key)
+        assert Closing.objects.count() == 1
+        assert client.get("/accounts/profile/").status_code == 303
+
+    def test_changes_of_a_password_are_limited(self, alice: User) -> None:
+        client, old = sign_in(alice), PASSWORD
+        answers = []
+        for number in range(21):
+            new = f"another good one {number}"
+            fields = {"old": old, "password": new}
+            answers.append(client.post("/accounts/password/", fields).status_code)
+            old = new if answers[-1] == 303 else old
+        assert answers == [303] * 20 + [429]
+
     def test_past_the_proxy_a_header_chooses_no_address(self, alice: User) -> None:
         for number in range(6):
             enter(from_address(f"192.0.2.{number}", signed=False), password="wrong")
@@ -377,7 +447,7 @@ class TestLimits:
     def test_neither_names_nor_addresses_are_stored(self, alice: User) -> None:
         enter(from_address("192.0.2.1"), password="wrong")
         keys = list(Tally.objects.values_list("key", flat=True))
-        assert len(keys) == 2
+        assert len(keys) == 3
         assert not [key for key in keys if "alice" in key or ("192" in key and len(key) != 64)]
 
 

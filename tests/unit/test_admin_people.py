@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 import pytest
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from chat import actions
+from chat import access, actions
 from chat.actions import operators
 from chat.models import ApiToken, AuditEntry, Event, Message, Room, Session, User
 from chat.problems import Problem
@@ -55,6 +55,25 @@ def test_a_closed_account_is_out_at_once_and_stays_out_when_reopened(
     assert (is_signed_in(browser), by_token(token)) == (False, 401)
     assert is_signed_in(sign_in(bob))
     assert [entry[::2] for entry in audited()] == [("close account", "bob"), ("reopen account", "bob")]
+
+
+def test_reopening_what_somebody_closed_themselves_brings_no_session_back(den: Room, people: dict[str, User]) -> None:
+    bob = people["bob"]
+    browser = sign_in(bob)
+    actions.close_account(bob, bob)
+    act(operator(), "reopen", bob)
+    assert not is_signed_in(browser)
+    assert is_signed_in(sign_in(bob))
+
+
+def test_the_links_of_a_closed_account_lead_nowhere(den: Room, people: dict[str, User]) -> None:
+    bob, charlie = people["bob"], people["charlie"]
+    den.memberships.filter(user=bob).update(role="moderator")
+    _, secret = actions.invite(bob, access.known_room(bob, den.name))
+    actions.close_account(people["sam"], bob)
+    with pytest.raises(Problem) as refused:
+        actions.accept_invite(charlie, secret)
+    assert refused.value.code == "INVITE_INVALID"
 
 
 def test_the_form_closes_and_reopens_as_the_actions_do(
@@ -307,3 +326,32 @@ def test_the_page_of_an_account_opens_for_all_kinds_of_operators(
     for person in (people["bob"], people["sam"], actions.make_guest("gina")):
         page = accounts_operator.get(url_of(person, "change"))
         assert page.status_code == 200
+
+
+class TestGroups:
+    """What staff of a group may do is said by superusers, and audited."""
+
+    def test_staff_do_not_raise_themselves_by_their_group(self, db: None) -> None:
+        group = Group.objects.create(name="helpers")
+        staff = User.objects.create_user("helper", is_staff=True)
+        staff.groups.add(group)
+        staff.user_permissions.set(Permission.objects.filter(content_type__app_label="auth"))
+        client = sign_in(staff)
+        change = Permission.objects.get(codename="change_user", content_type__app_label="chat")
+        assert client.post(url_of(group, "change"), {"name": "helpers", "permissions": [change.pk]}).status_code == 403
+        assert client.post(url_of(group, "delete"), {"post": "yes"}).status_code == 403
+        assert client.post(url_of(Group, "add"), {"name": "mine", "permissions": [change.pk]}).status_code == 403
+        assert list(Group.objects.values_list("name", "permissions")) == [("helpers", None)]
+
+    def test_superusers_do_and_it_is_audited(self, db: None) -> None:
+        client = operator()
+        permission = Permission.objects.get(codename="view_user", content_type__app_label="chat")
+        client.post(url_of(Group, "add"), {"name": "helpers", "permissions": [permission.pk]})
+        group = Group.objects.get(name="helpers")
+        assert list(group.permissions.all()) == [permission]
+        client.post(url_of(group, "change"), {"name": "helpers", "permissions": []})
+        assert not group.permissions.exists()
+        delete(client, group)
+        assert not Group.objects.exists()
+        actions_done = AuditEntry.objects.order_by("pk").values_list("action", "detail")
+        assert list(actions_done) == [(f"{what} group", "helpers") for what in ("change", "change", "delete")]

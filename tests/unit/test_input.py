@@ -100,6 +100,7 @@ def test_a_bad_name_is_refused(curl: Client, name: Any) -> None:
         "%E2%82%AC",
         "%FF%FE",
         "stra%C3%9Fe",
+        "%E2%84%AAelvin",
         "r" * 65,
         "r" * 5000,
         "den%0A",

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from chat import actions
+from chat import access, actions
 from chat.models import AuditEntry, Closing, Invite, Membership, Restriction, Room, User, digest_of
 from chat.problems import Problem
 from tests.unit.conftest import sign_in
@@ -278,3 +278,63 @@ def test_oneself(people: dict[str, User], curl: Client) -> None:
         "staff": True,
     }
     assert code(curl.get("/accounts/me/")) == (401, "USER_HAS_TO_LOGIN")
+
+
+class TestAtTheSameMoment:
+    """What was checked when the room was found is checked again under its lock: `room` is how it was found."""
+
+    @pytest.fixture
+    def room(self, den: Room, people: dict[str, User]) -> Room:
+        """The den as Bob, a moderator, found it just before Alice took him off."""
+        Membership.objects.filter(room=den, user=people["bob"]).update(role="moderator")
+        found = access.known_room(people["bob"], den.name)
+        actions.remove_member(people["alice"], access.known_room(people["alice"], den.name), people["bob"])
+        return found
+
+    def test_who_was_removed_makes_no_way_back(self, room: Room, people: dict[str, User]) -> None:
+        with pytest.raises(Problem) as refused:
+            actions.invite(people["bob"], room)
+        assert refused.value.code == "ROOM_INVALID"
+        assert not Invite.objects.exists()
+
+    def test_who_was_removed_bans_and_removes_nobody(self, room: Room, people: dict[str, User]) -> None:
+        Membership.objects.create(room=room, user=people["charlie"])
+        with pytest.raises(Problem):
+            actions.restrict(people["bob"], room, "ban", people["charlie"])
+        with pytest.raises(Problem):
+            actions.remove_member(people["bob"], room, people["charlie"])
+        assert Membership.objects.filter(room=room, user=people["charlie"]).exists()
+
+    def test_who_owns_it_no_more_changes_and_deletes_nothing(self, den: Room, people: dict[str, User]) -> None:
+        Membership.objects.filter(room=den, user=people["bob"]).update(role="owner")
+        found = access.known_room(people["bob"], den.name)
+        actions.set_role(people["alice"], access.known_room(people["alice"], den.name), people["bob"], "member")
+        for act in (
+            lambda: actions.set_role(people["bob"], found, people["bob"], "owner"),
+            lambda: actions.change_room(people["bob"], found, visibility="open"),
+            lambda: actions.delete_room(people["bob"], found),
+        ):
+            with pytest.raises(Problem) as refused:
+                act()
+            assert refused.value.code == "ROOM_ACCESS_DENIED"
+        assert Room.objects.live().filter(pk=den.pk, visibility="private").exists()
+
+    def test_who_was_banned_does_not_join(self, people: dict[str, User], make_room: Any) -> None:
+        room = make_room("open")
+        Membership.objects.create(room=room, user=people["alice"], role="owner")
+        found = access.known_room(people["bob"], "open")
+        actions.restrict(people["alice"], access.known_room(people["alice"], "open"), "ban", people["bob"])
+        with pytest.raises(Problem) as refused:
+            actions.join_room(people["bob"], found)
+        assert refused.value.code == "ROOM_ACCESS_DENIED"
+        assert not Membership.objects.filter(room=room, user=people["bob"]).exists()
+
+    def test_a_room_made_private_is_not_joined(self, people: dict[str, User], make_room: Any) -> None:
+        room = make_room("open")
+        Membership.objects.create(room=room, user=people["alice"], role="owner")
+        found = access.known_room(people["bob"], "open")
+        actions.change_room(people["alice"], access.known_room(people["alice"], "open"), visibility="private")
+        with pytest.raises(Problem) as refused:
+            actions.join_room(people["bob"], found)
+        assert refused.value.code == "ROOM_INVALID"
+        assert not Membership.objects.filter(room=room, user=people["bob"]).exists()

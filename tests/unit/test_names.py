@@ -84,6 +84,14 @@ def test_a_name_of_which_nothing_shows_is_none() -> None:
             clean_person_name(name)
 
 
+def test_a_name_holds_nothing_that_fonts_show_as_nothing() -> None:
+    for unseen in ("\ue000", "\U000f0000", "\uffff", "\ufdd0", "\U0001d159", "\U00016fe4", "\u200b", "\u202e"):
+        with pytest.raises(ValueError, match="invisible"):
+            clean_person_name(f"alice{unseen}")
+    for name in ("👩‍💻", "می‌خواهم", "नमस्ते", "🫨"):
+        assert clean_person_name(name) == name
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     "name", ["Alice", "аlice", "a1ice", "ａｌｉｃｅ", "al\u200dice", "Alicе", "alice liddell", "A l i c e"]

@@ -195,6 +195,7 @@ class TestSettings:
             "members": {"username": "bob", "role": "owner"},
             "invites": {"days": "7"},
             "restrictions": {"lift": "1"},
+            "delete": {"confirm": "The Den"},
         }
         for part, form in forms.items():
             assert browser(people["bob"]).post(settings_of(den, part), form).status_code == 403
@@ -288,6 +289,90 @@ class TestSettings:
         assert not Restriction.objects.exists()
         assert client.post(settings_of(garden, "restrictions"), {"lift": "ban:nobody"}).status_code == 404
 
+    @pytest.mark.parametrize("name", ["charlie", " charlie ", "Charlie the 1st", "charlie  THE ist"])
+    def test_somebody_is_muted_or_banned_by_name(self, people: People, garden: Room, name: str) -> None:
+        actions.change_name(people["charlie"], "Charlie the 1st")
+        client, url = browser(people["alice"]), settings_of(garden, "restrictions")
+        page = client.post(url, {"name": name, "kind": "mute", "minutes": "60"}, follow=True)
+        mute = Restriction.objects.get()
+        assert (mute.user, mute.kind) == (people["charlie"], "mute")
+        assert mute.until
+        assert timedelta(minutes=59) < mute.until - timezone.now() < timedelta(minutes=61)
+        assert "Charlie the 1st: mute." in page.text
+        client.post(url, {"name": name, "kind": "ban", "minutes": "0"})
+        assert Restriction.objects.get(kind="ban").until is None
+        assert titles(browser(people["charlie"]).get("/rooms/")) == []
+
+    @pytest.mark.parametrize(
+        ("form", "status"),
+        [
+            ({"name": "nobody at all"}, 404),
+            ({"name": ""}, 404),
+            ({"name": "charlie\x00"}, 404),
+            ({"kind": "kick"}, 400),
+            ({"minutes": "7"}, 400),
+            ({"minutes": "x"}, 400),
+            ({"name": "alice"}, 403),
+            ({"name": "sam"}, 403),
+        ],
+    )
+    def test_a_refused_mute_is_said_with_what_was_written(
+        self, people: People, garden: Room, form: dict[str, str], status: int
+    ) -> None:
+        written = {"name": "charlie", "kind": "ban", "minutes": "60"} | form
+        response = browser(people["alice"]).post(settings_of(garden, "restrictions"), written)
+        assert response.status_code == status
+        assert response.context["restricting"] == written
+        assert response.text.count('role="alert"') == 1
+        assert not Restriction.objects.exists()
+
+    def test_a_moderator_by_name_has_no_power_over_the_owner(self, people: People, garden: Room) -> None:
+        Membership.objects.filter(user=people["bob"]).update(role="moderator")
+        form = {"name": "alice", "kind": "ban", "minutes": "0"}
+        assert browser(people["bob"]).post(settings_of(garden, "restrictions"), form).status_code == 403
+        assert not Restriction.objects.exists()
+
+    def test_notices_are_switched_off_and_on_and_a_form_without_them_leaves_them(
+        self, people: People, garden: Room
+    ) -> None:
+        client = browser(people["alice"])
+        form = {"title": "The Garden", "topic": "", "visibility": "open"}
+        for sent, expected in (
+            ({"has_notices": "1"}, False),
+            ({}, False),
+            ({"has_notices": "1", "notices": "1"}, True),
+            ({}, True),
+        ):
+            assert client.post(settings_of(garden, "room"), form | sent).status_code == 303
+            garden.refresh_from_db()
+            assert garden.notices is expected
+
+    def test_deleting_asks_for_the_title_and_leads_to_the_list(self, people: People, garden: Room) -> None:
+        client, url = browser(people["alice"]), settings_of(garden, "delete")
+        for confirm in ("", "garden", "The garden"):
+            refused = client.post(url, {"confirm": confirm})
+            assert refused.status_code == 400
+            assert "write its title, The Garden" in refused.text
+        done = client.post(url, {"confirm": " The  Garden "}, follow=True)
+        assert done.redirect_chain == [("/rooms/", 303)]
+        assert "The Garden was deleted." in done.text
+        assert titles(done) == []
+        garden.refresh_from_db()
+        assert garden.deleted_at is not None
+
+    def test_a_moderator_deletes_no_room_and_nobody_the_first_one(
+        self, people: People, garden: Room, make_room: Any
+    ) -> None:
+        Membership.objects.filter(user=people["bob"]).update(role="moderator")
+        client = browser(people["bob"])
+        assert "confirm" not in client.get(settings_of(garden)).text
+        assert client.post(settings_of(garden, "delete"), {"confirm": "The Garden"}).status_code == 403
+        first = make_room("default")
+        staff = browser(people["sam"])
+        assert 'name="confirm"' not in staff.get(settings_of(first)).text
+        assert staff.post(settings_of(first, "delete"), {"confirm": "default"}).status_code == 403
+        assert Room.objects.live().count() == 2
+
     def test_any_number_of_members_costs_the_same_queries(
         self, people: People, garden: Room, django_assert_num_queries: Any
     ) -> None:
@@ -332,6 +417,17 @@ class TestSideBySide:
         assert page.templates[0].name == "board.html"
         assert page.context["change_url"] == "/-/?room=garden&room=other"
         assert not Room.objects.filter(name="other").exists()
+
+    @pytest.mark.parametrize("name", ["bob", "BOB", "b\u043eb", "Gus the guest"])
+    def test_a_visitor_with_somebodys_name_is_told_at_once(
+        self, curl: Client, garden: Room, people: People, name: str
+    ) -> None:
+        actions.make_guest("Gus the guest")
+        asked = curl.get("/-/", {"room": ["garden", "other"], "user": name})
+        assert (asked.status_code, asked.templates[0].name) == (422, "board_join.html")
+        assert "belongs to somebody here" in asked.text
+        assert 'value="other"' in asked.text
+        assert browser(people["bob"]).get("/-/", {"room": "garden", "user": name}).status_code == 200
 
     def test_too_many_rooms_and_bad_transports_are_refused(self, curl: Client) -> None:
         for query in ({"room": [f"r{n}" for n in range(11)]}, {"transport": "pigeon"}):

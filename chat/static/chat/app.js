@@ -13,9 +13,14 @@ const room = new Room(element, {
   focus: true,
   onMessage: unread.count,
   onTitle: ({ title }) => unread.rename(`${title} · Corkboard`),
+  onMoved: (_, name) => location.replace(addressOf(name)),
 });
 const query = queryOf(page);
-const address = `/${encodeURIComponent(room.name)}${query.length ? `?${new URLSearchParams(query)}` : ""}`;
+const address = addressOf(room.name);
+
+function addressOf(name) {
+  return `/${encodeURIComponent(name)}${query.length ? `?${new URLSearchParams(query)}` : ""}`;
+}
 
 const follower = new Follower({
   transport: page.transport,

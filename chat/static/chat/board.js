@@ -41,6 +41,7 @@ function enter(section, focus) {
     },
     onTitle: tabs.rename,
     onClose: ({ name }) => presence?.leave(name),
+    onMoved: (moved, name) => location.replace(addressOf([...rooms.values()].map((one) => (one === moved ? name : one.name)))),
   });
   presence?.enter(room.name);
   rooms.set(room.key, room);
@@ -64,6 +65,7 @@ function leave(room) {
   follower.remove(room);
   presence?.leave(room.name);
   tabs.remove(room);
+  room.leave();
   room.section.remove();
   say(`You left ${room.title}.`);
   arranged();

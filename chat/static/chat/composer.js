@@ -7,12 +7,13 @@ const NEAR_LIMIT = 0.1;
  * @param {number} max the limit of a message, in characters
  * @param {(text: string, type?: string) => void} onSend
  * @param {boolean} [focus] whether to begin there
- * @returns {{close: (words: string) => void, open: () => void}} whether one may write, and why not
+ * @returns {{close: (words: string, link?: {href?: string, title?: string}) => void, open: () => void}} whether one may
+ *   write, and why not
  */
 export function createComposer(form, max, onSend, focus = true) {
   const field = form.elements.text;
   const count = form.querySelector("[data-count]");
-  const draftKey = `corkboard draft ${form.action}`;
+  const draftKey = keyOf(form.action);
   // Cutting off a pasted text silently would be worse than saying that it is too long.
   field.removeAttribute("maxlength");
 
@@ -37,10 +38,15 @@ export function createComposer(form, max, onSend, focus = true) {
     if (form.elements.type) form.elements.type.value = "0";
   }
 
-  function close(words) {
+  function close(words, { href, title } = {}) {
     form.toggleAttribute("data-closed", Boolean(words));
     form.querySelector("fieldset").disabled = Boolean(words);
-    form.querySelector("[data-closed-words]").textContent = words;
+    const line = form.querySelector("[data-closed-words]");
+    line.textContent = words;
+    if (!href) return;
+    const link = document.createElement("a");
+    Object.assign(link, { href, textContent: title });
+    line.append(" ", link);
   }
 
   form.addEventListener("submit", (event) => {
@@ -61,6 +67,22 @@ export function createComposer(form, max, onSend, focus = true) {
   changed();
   if (focus && matchMedia("(hover: hover)").matches) field.focus({ preventScroll: true });
   return { close, open: () => close("") };
+}
+
+/**
+ * Lets what was being written in one room wait in another one: it goes on under another name.
+ * @param {string} from the name of a room
+ * @param {string} to
+ */
+export function moveDraft(from, to) {
+  const [old, next] = [from, to].map((name) => keyOf(new URL(`/rooms/${encodeURIComponent(name)}/messages/`, location.href)));
+  const text = recall(old);
+  if (text) remember(next, text);
+  remember(old, "");
+}
+
+function keyOf(action) {
+  return `corkboard draft ${action}`;
 }
 
 /** For browsers without field-sizing: as high as the text. */

@@ -81,7 +81,7 @@ export class Follower {
     const lost = rooms.filter((room, index) => reasons[index] && this.#rooms.delete(room.key));
     for (const room of lost) room.close(reasons[rooms.indexOf(room)]);
     if (lost.length && this.#rooms.size) this.#follow();
-    else this.#show(status);
+    else this.#show(lost.length ? { ...status, text: "No longer connected." } : status); // why, the room says itself
   }
 }
 

@@ -1,4 +1,5 @@
 import { wordsOf } from "./deliver.js";
+import { createDisclosure } from "./disclosure.js";
 
 /**
  * The list of a room's members, asked for when somebody opens it; from there one writes to one of them alone.
@@ -48,13 +49,5 @@ export function createMembers(details, url, me) {
     return item;
   }
 
-  details.addEventListener("toggle", () => details.open && say(load));
-  details.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape") return;
-    details.open = false;
-    details.querySelector("summary").focus();
-  });
-  document.addEventListener("click", ({ target }) => {
-    if (!details.contains(target)) details.open = false;
-  });
+  createDisclosure(details, () => say(load));
 }

@@ -3,11 +3,11 @@ import { between } from "./backoff.js";
 /**
  * What the server says of a page with rooms.
  * @param {HTMLElement} element the one with data-chat
- * @returns {{user: string, me: string, textMax: number, editMinutes: number, transport: string|undefined}}
+ * @returns {{user: string, me: string, username: string, textMax: number, editMinutes: number, transport: string|undefined}}
  */
 export function pageOf({ dataset }) {
-  const { user, me = "", textMax, editMinutes, transport } = dataset;
-  return { user, me, transport, textMax: Number(textMax), editMinutes: Number(editMinutes) };
+  const { user, me = "", username = "", textMax, editMinutes, transport } = dataset;
+  return { user, me, username, transport, textMax: Number(textMax), editMinutes: Number(editMinutes) };
 }
 
 /**

@@ -1,7 +1,9 @@
 import { createActions } from "./actions.js";
-import { createComposer } from "./composer.js";
+import { createComposer, moveDraft } from "./composer.js";
+import { createHere } from "./here.js";
 import { createHistory } from "./history.js";
 import { Log } from "./log.js";
+import { whatBecameOf } from "./moved.js";
 import { Outbox } from "./outbox.js";
 import { atEnd, createJump, toEnd } from "./scroll.js";
 
@@ -16,23 +18,28 @@ export class Room {
   #composer;
   #jump;
   #scroller;
+  #here;
   #onMessage;
   #onTitle;
   #onClose;
+  #onMoved;
+  #isSignedIn;
 
   /**
    * @param {HTMLElement} section with data-room and data-token, as the server made it
    * @param {object} page
    * @param {string} page.user the name under which the reader writes
    * @param {string} page.me the shown name of who is signed in, "" for nobody
+   * @param {string} page.username their user name
    * @param {number} page.textMax
    * @param {number} page.editMinutes
    * @param {boolean} page.focus whether to begin in this room's form
    * @param {(room: Room) => void} page.onMessage told of each message that arrives
    * @param {(room: Room) => void} page.onTitle told of a new title
    * @param {(room: Room) => void} [page.onClose] told that the room can't be read any more
+   * @param {(room: Room, name: string) => void} page.onMoved told its owner's page under which name it goes on
    */
-  constructor(section, { user, me, textMax, editMinutes, focus, onMessage, onTitle, onClose = () => {} }) {
+  constructor(section, { user, me, username, textMax, editMinutes, focus, onMessage, onTitle, onClose = () => {}, onMoved }) {
     const { room, token, moderator, archived } = section.dataset;
     const base = `/rooms/${encodeURIComponent(room)}/`;
     this.#section = section;
@@ -40,6 +47,8 @@ export class Room {
     this.#onMessage = onMessage;
     this.#onTitle = onTitle;
     this.#onClose = onClose;
+    this.#onMoved = onMoved;
+    this.#isSignedIn = Boolean(me);
     this.#scroller = this.#part("log");
     const offer = createActions(this.#scroller, {
       ...{ base, me, editMinutes, isModerator: moderator !== undefined },
@@ -50,6 +59,8 @@ export class Room {
     this.#outbox = new Outbox(`${base}messages/`, user, this.#log);
     this.#composer = createComposer(this.#part("composer"), textMax, (...words) => this.#send(...words), focus);
     createHistory(this.#part("older"), this.#scroller, `${base}messages/`, this.#log);
+    const here = this.#part("here");
+    if (here) this.#here = createHere(here, `${base}people/`, username);
     if (archived !== undefined) this.#composer.close(ARCHIVED);
   }
 
@@ -72,6 +83,7 @@ export class Room {
     else if (type === "message-edited") this.#change(data);
     else if (type === "message-deleted") this.#change({ id: data.id, deleted: true });
     else if (type === "room-changed") this.#changed(data);
+    else if (type === "presence") this.#here?.changed(data.count);
     else if (type in LINES) this.#log.addNotice({ from: data.name, type: LINES[type][0], text: LINES[type][1] });
   }
 
@@ -82,7 +94,22 @@ export class Room {
   close(words) {
     this.#composer.close(`You can't read this room any more. ${words}`);
     this.#section.dataset.lost = "";
+    this.#here?.close();
     this.#onClose(this);
+    this.#lookFurther();
+  }
+
+  async #lookFurther() {
+    const found = await whatBecameOf(this.name, this.title, this.#isSignedIn);
+    if (!found) return;
+    if (found.room) moveDraft(this.name, found.room);
+    this.#composer.close(found.words, found);
+    if (found.isOwner) this.#onMoved(this, found.room);
+  }
+
+  /** The reader left: nothing asks about the room any more. */
+  leave() {
+    this.#here?.close();
   }
 
   #arrived(message) {

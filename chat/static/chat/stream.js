@@ -31,7 +31,8 @@ export class Stream {
    * @param {Connect} options.connect of a module in transports/ (its type is in transports/sink.js)
    * @param {string} [options.bearer] a token of an account, for pages of other sites
    * @param {(event: {type: string, id: string, data: any}) => void} options.onEvent logged events; `stream-reset` with
-   *   `data.channels`: load their history again; and, with an empty id, `enter` and `leave` as they happen
+   *   `data.channels`: load their history again; and, with an empty id, `enter`, `leave` and `presence` as they
+   *   happen
    * @param {(status: {state: string, until?: number, text?: string}) => void} [options.onStatus] see docs/javascript.md
    */
   constructor({ url, connect, bearer, onEvent, onStatus = () => {} }) {

@@ -21,7 +21,7 @@
  */
 
 /** What goes on in a room beside its log: without an id, so it moves no position and is never repeated. */
-export const ASIDE = ["enter", "leave"];
+export const ASIDE = ["enter", "leave", "presence"];
 
 /**
  * Gives one event of the wire to the sink: server-sent events and frames of a socket mean the same.
