@@ -124,6 +124,8 @@ def set_permissions(
     if is_superuser != user.is_superuser:
         _check_other(actor, user)
     with transaction.atomic():
+        if not is_superuser:
+            _check_administrator_left(user)
         User.objects.filter(pk=user.pk).update(is_superuser=is_superuser)
         user.groups.set(groups)
         user.user_permissions.set(permissions)
@@ -189,6 +191,7 @@ def remove(actor: User, user: User) -> None:
     access.check_operator(actor, "chat.delete_user", user)
     _check_other(actor, user)
     with transaction.atomic():
+        _check_administrator_left(user)
         people.sign_out(user)
         _drop_sessions(user)
         members.hand_over(actor, user)
@@ -211,6 +214,13 @@ def _check_other(actor: User, user: User) -> None:
     """So that one operator is always left: without any, the link of the first administrator is good again."""
     if actor.pk == user.pk:
         raise Problem("ROOM_ACCESS_DENIED", "This can't be done to your own account: ask another operator.")
+
+
+def _check_administrator_left(user: User) -> None:
+    """Raise Problem when there is nobody else to administer: two could do it to each other at once."""
+    administrators = User.objects.select_for_update(no_key=True).filter(is_superuser=True, is_active=True)
+    if list(administrators.order_by("pk").values_list("pk", flat=True)) == [user.pk]:
+        raise Problem("ROOM_ACCESS_DENIED", "The only administrator can't go: make another one first.")
 
 
 def _drop_sessions(user: User) -> None:
