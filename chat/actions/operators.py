@@ -128,6 +128,8 @@ def set_permissions(
     if is_superuser and user.is_bot:
         raise Problem("ROOM_ACCESS_DENIED", f"{user.shown_name} is a bot: only people can be operators.")
     with transaction.atomic():
+        if not is_superuser:
+            _check_administrator_left(user)
         User.objects.filter(pk=user.pk).update(is_superuser=is_superuser)
         user.groups.set(groups)
         user.user_permissions.set(permissions)
@@ -194,6 +196,7 @@ def remove(actor: User, user: User) -> None:
     access.check_operator(actor, "chat.delete_user", user)
     _check_other(actor, user)
     with transaction.atomic():
+        _check_administrator_left(user)
         people.sign_out(user, *user.bots.order_by("pk"))  # a bot goes with its owner
         user.sessions.all().delete()
         members.hand_over(actor, user)
@@ -216,3 +219,10 @@ def _check_other(actor: User, user: User) -> None:
     """So that one operator is always left: without any, the link of the first administrator is good again."""
     if actor.pk == user.pk:
         raise Problem("ROOM_ACCESS_DENIED", "This can't be done to your own account: ask another operator.")
+
+
+def _check_administrator_left(user: User) -> None:
+    """Raise Problem when there is nobody else to administer: two could do it to each other at once."""
+    administrators = User.objects.select_for_update(no_key=True).filter(is_superuser=True, is_active=True)
+    if list(administrators.order_by("pk").values_list("pk", flat=True)) == [user.pk]:
+        raise Problem("ROOM_ACCESS_DENIED", "The only administrator can't go: make another one first.")

@@ -253,6 +253,8 @@ def _check_username(username: str) -> None:
 def _save(user: User, field: str) -> None:
     try:
         with transaction.atomic():
+            Room.objects.select_for_update(no_key=True).filter(name_key=DEFAULT_ROOM).first()  # one at a time
+            _check_free(user, field)  # the database sees only that no two shown names agree
             user.save(force_update=user.pk is not None)  # a guest who was removed meanwhile doesn't come back
     except IntegrityError:  # somebody was faster
         raise ValidationError({field: NAME_TAKEN}) from None

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.hashers import MD5PasswordHasher
+from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.db import DatabaseError, OperationalError, connection
 from django.test import Client
@@ -51,6 +52,20 @@ def gina(db: None) -> tuple[Client, User]:
     client = Client(headers=OWN_PAGE)
     assert client.post("/accounts/guest/", {"display_name": "Gina"}).status_code == 303
     return client, User.objects.get(display_name="Gina")
+
+
+@pytest.mark.parametrize("theirs", ["guest", "display name"])
+def test_of_two_who_take_one_name_at_once_one_gets_it(db: None, monkeypatch: pytest.MonkeyPatch, theirs: str) -> None:
+    """The other one comes after the name was looked up: its user name is none that the database knows as shown."""
+
+    def meanwhile(password: str, user: User) -> None:
+        User.objects.create_user(f"other-{theirs[0]}", display_name="BOBBY", is_guest=theirs == "guest")
+
+    monkeypatch.setattr("chat.actions.people.validate_password", meanwhile)
+    with pytest.raises(ValidationError) as refused:
+        actions.sign_up("bobby", PASSWORD, "Somebody else")
+    assert list(refused.value.message_dict) == ["username"]
+    assert not User.objects.filter(username="bobby").exists()
 
 
 class TestSignUp:

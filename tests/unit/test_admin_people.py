@@ -328,6 +328,21 @@ def test_the_page_of_an_account_opens_for_all_kinds_of_operators(
         assert page.status_code == 200
 
 
+def demote(actor: User, user: User) -> None:
+    """Make somebody no superuser any more."""
+    operators.set_permissions(actor, user, is_superuser=False, groups=[], permissions=[])
+
+
+@pytest.mark.parametrize("end", [demote, operators.remove])
+def test_two_superusers_do_not_end_each_other(db: None, end: Callable[[User, User], None]) -> None:
+    """As they do it at once: each is found as a superuser before the other one acts."""
+    one, two = (User.objects.create_user(name, is_staff=True, is_superuser=True) for name in ("one", "two"))
+    User.objects.filter(pk=one.pk).update(is_superuser=False)
+    with pytest.raises(Problem, match="only administrator"):
+        end(one, two)
+    assert User.objects.get(pk=two.pk).is_superuser
+
+
 class TestGroups:
     """What staff of a group may do is said by superusers, and audited."""
 

@@ -246,7 +246,7 @@ class TestRoomsOfTwo:
     def test_an_operator_archives_and_deletes_it_and_changes_nothing_else(self, people: dict[str, User]) -> None:
         sam = people["sam"]
         room, _ = actions.open_direct_room(people["alice"], people["bob"])
-        room.role = "owner"  # what the admin site may do is Django's permissions to say
+        room.role, room.is_operated = "owner", True  # what the admin may do is Django's permissions to say
         for attempt in (
             lambda: actions.change_room(sam, room, visibility="open"),
             lambda: actions.change_room(sam, room, title="t", archived=True),
