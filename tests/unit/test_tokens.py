@@ -14,6 +14,7 @@ from chat.actions import operators
 from chat.models import ApiToken, AuditEntry, Closing, Message, Restriction, Room, User
 from chat.problems import Problem
 from tests.unit.conftest import grip_headers, sign_in
+from tests.unit.test_websocket import Socket
 
 pytestmark = pytest.mark.django_db
 PAGE = {"Accept": "text/html"}
@@ -100,6 +101,20 @@ class TestScopes:
         client = bearer(token(people["alice"], "post"))
         response = client.get("/rooms/Open/events/", headers={"Accept": "text/event-stream"})
         assert '"code":"SCOPE_INSUFFICIENT"' in response.text.replace(" ", "")
+
+    def test_on_a_socket_read_follows_and_post_is_needed_to_send(
+        self, people: dict[str, User], rooms: dict[str, Room], reader: Client
+    ) -> None:
+        own = Socket(reader, "/events/", Authorization=f"Bearer {token(people['alice'], 'read')}")
+        own.read(own.opened)
+        joined, refused = own.send(
+            {"command": "join", "id": "j", "room": "x-private"},
+            {"command": "send", "id": "s", "room": "x-private", "text": "hi"},
+        )
+        assert (joined["type"], refused["code"]) == ("reply", "SCOPE_INSUFFICIENT")
+        assert not Message.objects.exists()
+        closed = Socket(reader, "/events/", Authorization=f"Bearer {token(people['alice'], 'post')}")
+        assert (closed.opened.status_code, closed.opened.json()["code"]) == (403, "SCOPE_INSUFFICIENT")
 
     def test_a_token_can_do_no_more_than_its_person(self, people: dict[str, User], rooms: dict[str, Room]) -> None:
         client = bearer(token(people["charlie"], "read", "post", "manage"))
@@ -456,6 +471,8 @@ class TestBots:
         assert ("Open" in listed, client.get("/rooms/Open/").status_code) == (
             (False, 403) if kind == "ban" else (True, 200)
         )
+        among = access.readers_among(rooms["Open"], {user.pk for user in User.objects.filter(is_bot=True)})
+        assert len(among) == (0 if kind == "ban" else 1)
         other = bearer(actions.make_token(self.bot(people["alice"], "other")))
         assert other.post("/rooms/Open/messages/", {"text": "three"}).status_code == 201
 
