@@ -141,6 +141,8 @@ def close_account(actor: User, user: User) -> None:
             User.objects.filter(pk=account.pk).update(is_active=False)
             account.tokens.all().delete()
             audit(actor, "close account", None, account)
+        # The account is locked now; one that was made a moment ago has no token yet.
+        user.bots.filter(is_active=True).update(is_active=False)
 
 
 def set_staff(actor: User, user: User, is_staff: bool) -> None:

@@ -515,3 +515,40 @@ class TestBots:
         assert alice.post(path, {"close": "robo"}, **bots).status_code == 303  # type: ignore[arg-type]
         assert "robo is closed" in alice.get(path, **bots).text  # type: ignore[arg-type]
         assert Client().get(path, **bots).status_code == 303  # type: ignore[arg-type]
+
+
+class TestAtOnce:
+    """What somebody else does between the check and the lock."""
+
+    def test_a_token_that_was_just_withdrawn_makes_none(self, people: dict[str, User]) -> None:
+        alice = people["alice"]
+        token(alice, "manage", "read")
+        person = User.objects.get(pk=alice.pk)
+        person.token = ApiToken.objects.get()
+        ApiToken.objects.all().delete()
+        with pytest.raises(Problem) as refused:
+            actions.issue_token(person, person, "late", ["read"])
+        assert refused.value.code == "USER_HAS_TO_LOGIN"
+        assert not ApiToken.objects.exists()
+
+    def test_a_closed_account_makes_neither_tokens_nor_bots(self, people: dict[str, User]) -> None:
+        alice = User.objects.get(pk=people["alice"].pk)
+        actions.close_account(people["alice"], people["alice"])
+        for attempt in (
+            lambda: actions.issue_token(alice, alice, "late", ["read"]),
+            lambda: actions.make_bot(alice, "late"),
+        ):
+            with pytest.raises(Problem) as refused:
+                attempt()
+            assert refused.value.code == "USER_HAS_TO_LOGIN"
+        assert not User.objects.filter(is_bot=True).exists()
+
+    def test_with_a_token_that_could_make_others_the_streams_of_bots_end_too(
+        self, people: dict[str, User], rooms: dict[str, Room]
+    ) -> None:
+        bot = actions.make_bot(people["charlie"], "robo")
+        rooms["x-private"].memberships.create(user=bot)
+        for scopes, closed in ((("read", "post"), 0), (("manage",), 1)):
+            token(people["charlie"], *scopes)
+            actions.withdraw_token(people["charlie"], people["charlie"], people["charlie"].tokens.get())
+            assert Closing.objects.count() == closed
