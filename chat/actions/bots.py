@@ -20,7 +20,9 @@ def make_bot(person: Person, username: str, display_name: str = "") -> User:
     owner = access.check_make_bot(person)
     attempt([Limit("make a bot", str(owner.pk), NEW_BOTS, NEW_BOTS_SECONDS)])
     with transaction.atomic():
-        User.objects.select_for_update(no_key=True).filter(pk=owner.pk).first()  # one at a time
+        # One at a time; and none for somebody whose account was closed meanwhile.
+        if not User.objects.select_for_update(no_key=True).filter(pk=owner.pk, is_active=True).first():
+            raise Problem("USER_HAS_TO_LOGIN", "The account was closed.")
         if owner.bots.filter(is_active=True).count() >= BOTS_MAX:
             raise Problem("ROOM_ACCESS_DENIED", f"A person has at most {BOTS_MAX} bots: close one.")
         return make_bot_account(owner, username, display_name)

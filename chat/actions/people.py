@@ -157,6 +157,8 @@ def close_account(actor: User, user: User) -> None:
             # As when they are removed from a room: nobody comes back, under another account, by a link of their own.
             Invite.objects.filter(created_by=account, withdrawn_at=None).update(withdrawn_at=timezone.now())
             audit(actor, "close account", None, account)
+        # The account is locked now; one that was made a moment ago has no token yet.
+        user.bots.filter(is_active=True).update(is_active=False)
 
 
 def set_staff(actor: User, user: User, is_staff: bool) -> None:

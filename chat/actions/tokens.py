@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from chat import access
@@ -46,8 +47,7 @@ def issue_token(
         access.check_scope(actor, Scope(scope))
     _check_days(days)
     with transaction.atomic():
-        # One at a time, or two at once would both be the last.
-        User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
+        _lock(actor, user)
         ApiToken.objects.filter(user=user, expires__lt=timezone.now() - FORGET_AFTER).delete()
         if ApiToken.objects.good().filter(user=user).count() >= TOKENS_MAX:
             raise Problem("ROOM_ACCESS_DENIED", f"An account has at most {TOKENS_MAX} tokens: withdraw some.")
@@ -64,7 +64,10 @@ def drop_tokens(tokens: Iterable[ApiToken]) -> int:
     """Remove tokens, and those that were made by them; what all of them opened ends. How many of `tokens`."""
     pks = [token.pk for token in tokens]
     with transaction.atomic():
-        sign_out(*_users_of(pks))
+        users = _users_of(pks)
+        sign_out(*users)
+        # From here on nobody makes a token by one of these: it would be left behind without a parent.
+        list(_locked(user.pk for user in users))
         count = ApiToken.objects.filter(pk__in=pks).count()
         ApiToken.objects.filter(pk__in=pks).delete()
     return count
@@ -92,13 +95,24 @@ def token_used(token: ApiToken) -> None:
 
 
 def _users_of(pks: Collection[int]) -> list[User]:
-    """Whose streams end with tokens: their own users, and those of the tokens that were made by them."""
-    users: set[int] = set()
+    """Whose streams end with tokens: their own users', and if they could make others, those of the users' bots."""
     tokens = ApiToken.objects.filter(pk__in=pks)
-    while found := list(tokens):
-        users |= {token.user_id for token in found}
-        tokens = ApiToken.objects.filter(parent__in=found)
-    return list(User.objects.filter(pk__in=users).order_by("pk"))
+    makers = tokens.filter(scopes__contains=Scope.MANAGE.value)
+    users = User.objects.filter(Q(pk__in=tokens.values("user")) | Q(owner__in=makers.values("user")))
+    return list(users.order_by("pk"))
+
+
+def _locked(pks: Iterable[int]) -> QuerySet[User]:
+    """Accounts that are not closed, locked in one order: what is counted, made and withdrawn of theirs waits."""
+    return User.objects.select_for_update(no_key=True).filter(pk__in=set(pks), is_active=True).order_by("pk")
+
+
+def _lock(actor: User, user: User) -> None:
+    """Before a token of `user` is made by `actor`. Raises Problem when either, or the token used, is gone by now."""
+    found = {account.pk for account in _locked([actor.pk, user.pk])}
+    is_good = actor.token is None or ApiToken.objects.good().filter(pk=actor.token.pk).exists()
+    if found != {actor.pk, user.pk} or not is_good:
+        raise Problem("USER_HAS_TO_LOGIN", "The account was closed, or the token withdrawn.")
 
 
 def _store(

@@ -121,7 +121,7 @@ def test_killed_between_an_answer_and_its_position_it_answers_no_second_time(ser
     bot.wait_for([*said, "four"])
 
 
-def test_it_goes_on_where_it_was_after_an_hour_off(service: Service, bot: Bot) -> None:
+def test_it_goes_on_where_it_was_after_it_was_off(service: Service, bot: Bot) -> None:
     service.say(bot.room, "one")
     bot.wait_for(["one"])
     bot.kill()

@@ -149,6 +149,13 @@ class TestKeys:
         counters = Room.objects.filter(name__in=["Open", "team", "x-private"]).values_list("counter", flat=True)
         assert list(counters) == [1, 1, 1]
 
+    def test_two_at_once_are_one(self, sam: Client, world: dict[str, Room], monkeypatch: pytest.MonkeyPatch) -> None:
+        send(sam, "one", text="hi")
+        monkeypatch.setattr(broadcasts, "_done", lambda *_: set())  # as it looked to the other a moment before
+        assert send(sam, "one", text="hi").status_code == 200
+        assert len(heard()) == 3
+        assert Room.objects.get(name="Open").counter == 1
+
     def test_many_rooms_take_several_requests(
         self, sam: Client, world: dict[str, Room], monkeypatch: pytest.MonkeyPatch
     ) -> None:

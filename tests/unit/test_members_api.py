@@ -69,6 +69,7 @@ class TestMembers:
                 "name": "charlie",
                 "role": "member",
                 "guest": False,
+                "bot": False,
             }
         )
         assert charlie.delete("/rooms/open/members/charlie/").status_code == 204
@@ -275,6 +276,7 @@ def test_oneself(people: dict[str, User], curl: Client) -> None:
         "username": "sam",
         "name": "sam",
         "guest": False,
+        "bot": False,
         "staff": True,
     }
     assert code(curl.get("/accounts/me/")) == (401, "USER_HAS_TO_LOGIN")

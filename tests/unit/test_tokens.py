@@ -14,6 +14,7 @@ from chat.actions import operators
 from chat.models import ApiToken, AuditEntry, Closing, Message, Restriction, Room, User
 from chat.problems import Problem
 from tests.unit.conftest import grip_headers, sign_in
+from tests.unit.test_websocket import Socket
 
 pytestmark = pytest.mark.django_db
 PAGE = {"Accept": "text/html"}
@@ -100,6 +101,20 @@ class TestScopes:
         client = bearer(token(people["alice"], "post"))
         response = client.get("/rooms/Open/events/", headers={"Accept": "text/event-stream"})
         assert '"code":"SCOPE_INSUFFICIENT"' in response.text.replace(" ", "")
+
+    def test_on_a_socket_read_follows_and_post_is_needed_to_send(
+        self, people: dict[str, User], rooms: dict[str, Room], reader: Client
+    ) -> None:
+        own = Socket(reader, "/events/", Authorization=f"Bearer {token(people['alice'], 'read')}")
+        own.read(own.opened)
+        joined, refused = own.send(
+            {"command": "join", "id": "j", "room": "x-private"},
+            {"command": "send", "id": "s", "room": "x-private", "text": "hi"},
+        )
+        assert (joined["type"], refused["code"]) == ("reply", "SCOPE_INSUFFICIENT")
+        assert not Message.objects.exists()
+        closed = Socket(reader, "/events/", Authorization=f"Bearer {token(people['alice'], 'post')}")
+        assert (closed.opened.status_code, closed.opened.json()["code"]) == (403, "SCOPE_INSUFFICIENT")
 
     def test_a_token_can_do_no_more_than_its_person(self, people: dict[str, User], rooms: dict[str, Room]) -> None:
         client = bearer(token(people["charlie"], "read", "post", "manage"))
@@ -456,6 +471,8 @@ class TestBots:
         assert ("Open" in listed, client.get("/rooms/Open/").status_code) == (
             (False, 403) if kind == "ban" else (True, 200)
         )
+        among = access.readers_among(rooms["Open"], {user.pk for user in User.objects.filter(is_bot=True)})
+        assert len(among) == (0 if kind == "ban" else 1)
         other = bearer(actions.make_token(self.bot(people["alice"], "other")))
         assert other.post("/rooms/Open/messages/", {"text": "three"}).status_code == 201
 
@@ -498,3 +515,40 @@ class TestBots:
         assert alice.post(path, {"close": "robo"}, **bots).status_code == 303  # type: ignore[arg-type]
         assert "robo is closed" in alice.get(path, **bots).text  # type: ignore[arg-type]
         assert Client().get(path, **bots).status_code == 303  # type: ignore[arg-type]
+
+
+class TestAtOnce:
+    """What somebody else does between the check and the lock."""
+
+    def test_a_token_that_was_just_withdrawn_makes_none(self, people: dict[str, User]) -> None:
+        alice = people["alice"]
+        token(alice, "manage", "read")
+        person = User.objects.get(pk=alice.pk)
+        person.token = ApiToken.objects.get()
+        ApiToken.objects.all().delete()
+        with pytest.raises(Problem) as refused:
+            actions.issue_token(person, person, "late", ["read"])
+        assert refused.value.code == "USER_HAS_TO_LOGIN"
+        assert not ApiToken.objects.exists()
+
+    def test_a_closed_account_makes_neither_tokens_nor_bots(self, people: dict[str, User]) -> None:
+        alice = User.objects.get(pk=people["alice"].pk)
+        actions.close_account(people["alice"], people["alice"])
+        for attempt in (
+            lambda: actions.issue_token(alice, alice, "late", ["read"]),
+            lambda: actions.make_bot(alice, "late"),
+        ):
+            with pytest.raises(Problem) as refused:
+                attempt()
+            assert refused.value.code == "USER_HAS_TO_LOGIN"
+        assert not User.objects.filter(is_bot=True).exists()
+
+    def test_with_a_token_that_could_make_others_the_streams_of_bots_end_too(
+        self, people: dict[str, User], rooms: dict[str, Room]
+    ) -> None:
+        bot = actions.make_bot(people["charlie"], "robo")
+        rooms["x-private"].memberships.create(user=bot)
+        for scopes, closed in ((("read", "post"), 0), (("manage",), 1)):
+            token(people["charlie"], *scopes)
+            actions.withdraw_token(people["charlie"], people["charlie"], people["charlie"].tokens.get())
+            assert Closing.objects.count() == closed
