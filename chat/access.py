@@ -5,20 +5,34 @@ One order of checks everywhere: signed in (USER_HAS_TO_LOGIN), room exists (ROOM
 """
 
 from collections.abc import Collection, Iterable
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.models import Session
-from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils import timezone
 
-from chat.models import ClaimedEvent, Invite, Membership, Message, Restriction, Room, RoomQuerySet, User, digest_of
+from chat.models import (
+    ClaimedEvent,
+    IncomingHook,
+    Invite,
+    Membership,
+    Message,
+    OutgoingHook,
+    Restriction,
+    Room,
+    RoomQuerySet,
+    User,
+    digest_of,
+)
 from chat.names import HIDDEN_ROOM_PREFIX, ROOM_NAME_RULE, is_room_name, person_keys, room_key
 from chat.problems import Problem, room_invalid
 
 Person = User | AnonymousUser
+_Hook = TypeVar("_Hook", IncomingHook, OutgoingHook)
 
 
 def find_rooms(person: Person, names: Iterable[str]) -> dict[str, Room | None]:
@@ -159,6 +173,48 @@ def check_invite(person: Person, room: Room) -> None:
     """Raise Problem when `person` may not hand out, see or withdraw links into the room. `room` is of find_room."""
     if not can_invite(person, room):
         raise Problem("ROOM_ACCESS_DENIED", "Only moderators of the room invite others.")
+
+
+def check_hooks(person: Person, room: Room) -> User:
+    """Who sees and makes the webhooks of the room: its owners who have an account. `room` is of find_room.
+    Raises Problem."""
+    check_own(person, room)
+    user = check_signed_in(person)
+    if room.kind != Room.Kind.ROOM or user.is_guest:
+        raise Problem("ROOM_ACCESS_DENIED", "Webhooks are for rooms whose owner has an account.")
+    return user
+
+
+def with_maker(hooks: QuerySet[_Hook]) -> QuerySet[_Hook]:
+    """`hooks`, each with its room and with who made it: what hook_refusal asks."""
+    mine = Membership.objects.filter(room=OuterRef("room"), user=OuterRef("created_by"))
+    bans = Restriction.objects.filter(room=OuterRef("room"), user=OuterRef("created_by"), kind=Restriction.Kind.BAN)
+    bans = bans.filter(Q(until=None) | Q(until__gt=timezone.now()))
+    known = {"maker_role": Subquery(mine.values("role")[:1]), "maker_banned": Exists(bans)}
+    return hooks.select_related("room", "created_by").annotate(**known)
+
+
+def hook_refusal(hook: IncomingHook | OutgoingHook) -> str:
+    """Why a webhook may do nothing any more, in words; "" when it may. `hook` is of with_maker.
+
+    It acts for the person who made it: what they may not do any more, it may not do either.
+    """
+    room, maker = hook.room, hook.created_by
+    room.role, room.banned = hook.maker_role, hook.maker_banned
+    if room.deleted_at:
+        return "The room was deleted."
+    if maker is None or not maker.is_active:
+        return "The account of the person who made this webhook is closed."
+    if _refusal(maker, room.name_key, room) or not can_own(maker, room) or maker.is_guest:
+        return "The person who made this webhook does not own the room any more."
+    return ""
+
+
+def poster_of(hook: IncomingHook) -> User:
+    """The user as whom an incoming webhook posts. In a room for staff it counts as staff for this post, since who made
+    it does (hook_refusal has seen to it); this is never stored."""
+    hook.user.is_staff = hook.room.visibility == Room.Visibility.STAFF
+    return hook.user
 
 
 def check_rank(person: Person, room: Room, user: User) -> None:
@@ -306,6 +362,12 @@ def check_origin(request: HttpRequest) -> None:
         raise Problem("ORIGIN_DENIED", "Requests from pages of other sites are not accepted.")
 
 
+def bearer_of(request: HttpRequest) -> str | None:
+    """What comes with `Authorization: Bearer`: the token of a person, or the secret of an incoming webhook."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
 def _is_foreign(request: HttpRequest) -> bool:
     origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
     return (origin is not None and not _is_own_origin(request, origin)) or site in ("cross-site", "same-site")
@@ -322,7 +384,7 @@ def _session(request: HttpRequest) -> Person:
 
 def _bearer(request: HttpRequest) -> User | None:
     """The person of `Authorization: Bearer <token>`; None without that header. Raises Problem for a bad token."""
-    token = _bearer_token(request)
+    token = bearer_of(request)
     if token is None:
         return None
     if not hasattr(request, "bearer"):  # asked once a request, however many commands it carries
@@ -332,11 +394,6 @@ def _bearer(request: HttpRequest) -> User | None:
     if user is None:
         raise Problem("USER_HAS_TO_LOGIN", "This token is not good: it was withdrawn, or it is not complete.")
     return user
-
-
-def _bearer_token(request: HttpRequest) -> str | None:
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def _is_own_origin(request: HttpRequest, origin: str) -> bool:
@@ -352,7 +409,7 @@ def _check_unchanged(request: HttpRequest, user: User) -> None:
     """Raise Problem when `user`, as the request was found to come from, was changed or signed out since. One query."""
     now = User.objects.filter(pk=user.pk, is_active=True, is_staff=user.is_staff, password=user.password)
     if hasattr(request, "bearer"):
-        now = now.filter(tokens__digest=digest_of(_bearer_token(request) or ""))
+        now = now.filter(tokens__digest=digest_of(bearer_of(request) or ""))
     else:
         now = now.filter(Exists(Session.objects.filter(session_key=request.session.session_key)))
     if not now.exists():

@@ -45,6 +45,11 @@ def may_moderate(person: Person, room: Room) -> bool:
     return access.can_moderate(person, room)
 
 
+def own_address(request: HttpRequest, path: str) -> str:
+    """The whole address of a path of ours, for people to hand on."""
+    return (settings.PUBLIC_URL or f"{request.scheme}://{request.get_host()}") + path
+
+
 def transport_of(request: HttpRequest) -> str:
     """The transport that the address asks for, "" for none. Raises Problem."""
     transport = request.GET.get("transport", "")

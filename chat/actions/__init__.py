@@ -7,10 +7,21 @@ presence    who is in a room, kept by its companion
 moderation  mute, ban, remove; what is written into the audit
 people      accounts, guests, tokens, the first administrator
 operators   what only operators do, in the admin
+hooks       webhooks: made, withdrawn, posting
+deliveries  what the companion of outgoing webhooks writes
 attempts    what may not be tried without end
 log         the event of a change; taking rights away
 """
 
+from chat.actions.hooks import (
+    HOOKS_MAX,
+    enable_hook,
+    make_incoming_hook,
+    make_outgoing_hook,
+    post_by_hook,
+    test_hook,
+    withdraw_hook,
+)
 from chat.actions.log import forget_closings, iso, revoke
 from chat.actions.members import (
     INVITE_DAYS,
@@ -63,6 +74,7 @@ from chat.actions.rooms import (
 
 __all__ = [
     "DEFAULT_ROOM",
+    "HOOKS_MAX",
     "IDEMPOTENCY_KEY_MAX",
     "INVITE_DAYS",
     "TITLE_MAX",
@@ -79,6 +91,7 @@ __all__ = [
     "delete_message",
     "delete_room",
     "edit_message",
+    "enable_hook",
     "forget_closings",
     "invite",
     "is_setup_token",
@@ -88,10 +101,13 @@ __all__ = [
     "lift",
     "make_first_administrator",
     "make_guest",
+    "make_incoming_hook",
+    "make_outgoing_hook",
     "make_room",
     "make_token",
     "message_data",
     "open_direct_room",
+    "post_by_hook",
     "post_message",
     "prune_guests",
     "remove_member",
@@ -106,5 +122,7 @@ __all__ = [
     "setup_token",
     "sign_out",
     "sign_up",
+    "test_hook",
+    "withdraw_hook",
     "withdraw_invite",
 ]

@@ -10,7 +10,7 @@ from chat import access
 from chat.access import Person
 from chat.actions.log import audit, lock, revoke
 from chat.actions.rooms import TITLE_MAX, hidden_name
-from chat.models import Invite, Membership, Restore, Room, User, digest_of
+from chat.models import IncomingHook, Invite, Membership, Restore, Room, User, digest_of
 from chat.problems import Problem
 
 INVITE_DAYS = 7
@@ -127,7 +127,17 @@ def end_membership(room: Room, user: User) -> None:
     """
     check_owner_left(room, user)
     Membership.objects.filter(room=room, user=user).delete()
+    if user.is_bot:
+        _end_hook(room, user)
     Invite.objects.filter(room=room, created_by=user, withdrawn_at=None).update(withdrawn_at=timezone.now())
+
+
+def _end_hook(room: Room, bot: User) -> None:
+    """The webhook that posts as `bot` goes with the membership, and the name is free for another one. What it posted
+    stays its own: so the user stays, and nobody speaks as it again."""
+    if IncomingHook.objects.filter(room=room, user=bot).delete()[0]:
+        bot.is_active, bot.display_name = False, ""
+        bot.save(update_fields=["is_active", "display_name", "name_key"])
 
 
 def check_owner_left(room: Room, user: User) -> None:

@@ -8,6 +8,8 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 from ninja.openapi.schema import OpenAPISchema
 
+from chat.api.hooks import router as hooks
+from chat.api.incoming import router as incoming
 from chat.api.invites import router as invites
 from chat.api.members import router as members
 from chat.api.messages import router as messages
@@ -46,6 +48,8 @@ api = CorkboardAPI(
 )
 for router in (rooms, members, invites, restrictions, messages, presence):
     api.add_router("/rooms", router)
+api.add_router("/rooms", hooks)
+api.add_router("/hooks", incoming)
 api.add_router("/accounts", people)
 
 # The code of a refusal by the field that was wrong.
@@ -55,6 +59,7 @@ FIELD_CODES = {
     "topic": "TEXT_INVALID",
     "from": "NAME_INVALID",
     "name": "NAME_INVALID",
+    "url": "URL_INVALID",
     "client_id": "IDEMPOTENCY_KEY_INVALID",
 }
 

@@ -7,8 +7,10 @@ rooms     rooms and the numbering of their events
 members   membership, presence, restrictions, invites, closings
 messages  messages and the log of events
 records   the audit, and counts of attempts
+hooks     webhooks, and the log of their deliveries
 """
 
+from chat.models.hooks import Delivery, IncomingHook, OutgoingHook
 from chat.models.members import Closing, Invite, Membership, Presence, Restriction
 from chat.models.messages import Event, Message, MessageQuerySet
 from chat.models.people import ApiToken, User, digest_of
@@ -21,11 +23,14 @@ __all__ = [
     "AuditEntry",
     "ClaimedEvent",
     "Closing",
+    "Delivery",
     "Event",
+    "IncomingHook",
     "Invite",
     "Membership",
     "Message",
     "MessageQuerySet",
+    "OutgoingHook",
     "Presence",
     "Restore",
     "Restriction",

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from chat import actions, eventlog
 from chat.actions.attempts import prune_attempts
+from chat.actions.deliveries import prune_deliveries
 
 CLOSINGS_KEPT = timedelta(hours=1)  # the relay looks back ten minutes
 
@@ -51,5 +52,6 @@ class Command(BaseCommand):
         guests = actions.prune_guests(now - timedelta(days=settings.GUEST_DAYS))
         actions.forget_closings(now - CLOSINGS_KEPT)
         prune_attempts(now)
+        prune_deliveries(now)
         SessionStore.clear_expired()
         return events, guests
