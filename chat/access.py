@@ -175,14 +175,18 @@ def check_invite(person: Person, room: Room) -> None:
         raise Problem("ROOM_ACCESS_DENIED", "Only moderators of the room invite others.")
 
 
+def can_hook(person: Person, room: Room) -> bool:
+    """Whether `person` may see and make webhooks of the room, which knows their role."""
+    return can_own(person, room) and room.kind == Room.Kind.ROOM and not getattr(person, "is_guest", True)
+
+
 def check_hooks(person: Person, room: Room) -> User:
     """Who sees and makes the webhooks of the room: its owners who have an account. `room` is of find_room.
     Raises Problem."""
     check_own(person, room)
-    user = check_signed_in(person)
-    if room.kind != Room.Kind.ROOM or user.is_guest:
+    if not can_hook(person, room):
         raise Problem("ROOM_ACCESS_DENIED", "Webhooks are for rooms whose owner has an account.")
-    return user
+    return check_signed_in(person)
 
 
 def with_maker(hooks: QuerySet[_Hook]) -> QuerySet[_Hook]:

@@ -40,6 +40,11 @@ def may_own(person: Person, room: Room) -> bool:
     return access.can_own(person, room)
 
 
+def may_hook(person: Person, room: Room) -> bool:
+    """Whether to offer webhooks."""
+    return access.can_hook(person, room)
+
+
 def may_moderate(person: Person, room: Room) -> bool:
     """Whether to offer what moderators do."""
     return access.can_moderate(person, room)

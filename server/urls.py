@@ -9,6 +9,7 @@ from django.views.decorators.csrf import csrf_exempt
 from chat import accounts, views
 from chat.api import api
 from chat.pages import board, invites, settings
+from chat.pages import hooks as hooks_pages
 from chat.pages import rooms as rooms_pages
 from chat.problems import prefers_html
 from chat.stream import endpoint, sse
@@ -21,6 +22,26 @@ def rooms(request: HttpRequest) -> HttpResponseBase:
     """/rooms/: the page for browsers that navigate, the API for programs and scripts."""
     if prefers_html(request) and request.method in ("GET", "HEAD", "POST"):
         return rooms_pages.rooms(request)
+    return _answer_by_api(request)
+
+
+@csrf_exempt  # as above
+def hooks(request: HttpRequest, name: str) -> HttpResponseBase:
+    """/rooms/<room>/hooks/: likewise."""
+    if prefers_html(request) and request.method in ("GET", "HEAD", "POST"):
+        return hooks_pages.hooks(request, name)
+    return _answer_by_api(request)
+
+
+@csrf_exempt
+def deliveries(request: HttpRequest, name: str, hook_id: str) -> HttpResponseBase:
+    """/rooms/<room>/hooks/<id>/deliveries/: likewise."""
+    if prefers_html(request) and request.method in ("GET", "HEAD"):
+        return hooks_pages.deliveries(request, name, hook_id)
+    return _answer_by_api(request)
+
+
+def _answer_by_api(request: HttpRequest) -> HttpResponseBase:
     match = URLResolver(RegexPattern(r"^/"), [_api]).resolve(request.path_info)
     response: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
     return response
@@ -32,6 +53,8 @@ urlpatterns = [
     path("-/", board.board, name="board"),
     path("rooms/", rooms, name="rooms"),
     path("rooms/<str:name>/membership/", rooms_pages.membership, name="room-membership"),
+    path("rooms/<str:name>/hooks/", hooks, name="room-hooks"),
+    path("rooms/<str:name>/hooks/<str:hook_id>/deliveries/", deliveries, name="room-deliveries"),
     path("rooms/<str:name>/settings/", settings.settings, name="room-settings"),
     path("rooms/<str:name>/settings/room/", settings.change, name="room-settings-room"),
     path("rooms/<str:name>/settings/members/", settings.member, name="room-settings-members"),

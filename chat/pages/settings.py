@@ -17,7 +17,7 @@ from chat import access, actions, directory
 from chat.access import Person
 from chat.models import Membership, Room
 from chat.problems import Problem, error_page
-from chat.shown import may_own
+from chat.shown import may_hook, may_own
 
 Work = Callable[[HttpRequest, Person, Room], Room | None]
 
@@ -114,6 +114,7 @@ def _page(request: HttpRequest, name: str, section: str = "", problem: Problem |
     context = {
         "room": room,
         "can_own": may_own(person, room),
+        "has_hooks": may_hook(person, room),
         "is_direct": room.kind != Room.Kind.ROOM,
         "members": directory.members(room),
         "roles": Membership.Role.choices,
