@@ -44,7 +44,7 @@ class Receiver:
         """The texts of the messages that came, in the order they came."""
         return [payload["data"]["text"] for payload in self.told() if payload["type"] == "message"]
 
-    def _handler(receiver) -> type[BaseHTTPRequestHandler]:  # noqa: N805
+    def _handler(receiver) -> type[BaseHTTPRequestHandler]:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))

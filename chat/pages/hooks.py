@@ -86,7 +86,7 @@ def _page(request: HttpRequest, name: str, problem: Problem | None = None) -> Ht
     try:
         room = _own_room(request, name)
     except Problem as refusal:
-        return error_page(request, refusal)
+        return error_page(request, problem or refusal)
     incoming, outgoing = directory.hooks(room)
     context = {
         "room": room,

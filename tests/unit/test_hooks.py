@@ -5,7 +5,8 @@ import hashlib
 import hmac
 import ipaddress
 import json
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -350,8 +351,6 @@ def test_an_archived_room_is_told_what_happens_in_it(
 
 
 def test_a_receiver_that_hangs_holds_up_nobody_else(hook: OutgoingHook, alices: Room, people: Any, say: Any) -> None:
-    import threading
-
     hold, quick = threading.Event(), []
 
     def post(url: str, body: bytes, headers: dict[str, str]) -> Answer:
@@ -512,7 +511,6 @@ def test_nothing_of_a_message_is_in_the_log_or_the_audit(desk: Desk, hook: Outgo
 
 
 @pytest.fixture(autouse=True)
-def _no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """A look-up of a name by mistake fails."""
     monkeypatch.setattr("chat.outbound.look_up", lambda host, port: [host] if host[0].isdigit() else [])
-    yield
