@@ -106,8 +106,8 @@ def check_url(url: str) -> None:
     try:
         address = ipaddress.ip_address(target.host)
     except ValueError:
-        is_open = target.host.rstrip(".") != "localhost" and not target.host.rstrip(".").endswith(".localhost")
-        is_open = is_open or any(net.is_loopback for net in settings.HOOK_ALLOWED_NETWORKS)
+        is_here = f".{target.host}".rstrip(".").endswith(".localhost")
+        is_open = not is_here or is_allowed(ipaddress.ip_address("127.0.0.1")) or is_allowed(ipaddress.ip_address("::1"))
     else:
         is_open = is_allowed(address)
     if not is_open:
