@@ -107,7 +107,9 @@ def check_url(url: str) -> None:
         address = ipaddress.ip_address(target.host)
     except ValueError:
         is_here = f".{target.host}".rstrip(".").endswith(".localhost")
-        is_open = not is_here or is_allowed(ipaddress.ip_address("127.0.0.1")) or is_allowed(ipaddress.ip_address("::1"))
+        is_open = (
+            not is_here or is_allowed(ipaddress.ip_address("127.0.0.1")) or is_allowed(ipaddress.ip_address("::1"))
+        )
     else:
         is_open = is_allowed(address)
     if not is_open:

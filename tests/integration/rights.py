@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from chat import actions
 from chat.eventlog import encode
-from chat.models import Event, Invite, Membership, Message, Restriction, Room, User
+from chat.models import Event, Invite, Membership, Message, OutgoingHook, Restriction, Room, User
 
 ROOT = Path(__file__).resolve().parents[2]
 PEOPLE = ("alice", "bob", "charlie", "sam", "gina", "nobody")
@@ -77,7 +77,7 @@ def _session(user: User) -> str:
 
 
 def _room(users: dict[str, User], kind: str, number: int, person: str) -> dict[str, Any]:
-    """A room with its members, a message of each author, an invite, and a mute."""
+    """A room with its members, a message of each author, an invite, a webhook, and a mute."""
     now = timezone.now()
     hidden = kind in ("private", "direct")
     name = hidden_name() if hidden else f"rights-{kind}-{number}-{person}"
@@ -103,6 +103,8 @@ def _room(users: dict[str, User], kind: str, number: int, person: str) -> dict[s
     digest = secrets.token_hex(32)
     Invite.objects.create(room=room, digest=digest, created_by=users["alice"], expires=now + timedelta(days=1))
     Restriction.objects.create(room=room, user=users["dora"], kind="mute")
+    fields = {"url": "https://receiver.example/", "secret": "whsec_", "position": room.counter}
+    hook = OutgoingHook.objects.create(room=room, created_by=users["alice"], **fields)
     other = {"alice": "bob"}.get(person, "alice") if kind == "direct" else "dora"
     return {
         "room": name,
@@ -111,6 +113,7 @@ def _room(users: dict[str, User], kind: str, number: int, person: str) -> dict[s
         "own": ids.get(person, ids[other if kind == "direct" else "dora"]),
         "another's": ids[other],
         "invite": digest[:16],
+        "hook": hook.public_id,
         "restriction": "mute:dora.rights",
     }
 

@@ -14,6 +14,7 @@ from chat import access, actions
 from chat.models import AuditEntry, Delivery, IncomingHook, Membership, Message, OutgoingHook, Room, User
 from server.redact import HideSecrets, hide
 from tests.unit.conftest import sign_in
+from tests.unit.operators import audited, delete, operator, url_of
 
 pytestmark = pytest.mark.django_db
 JSON = "application/json"
@@ -406,3 +407,27 @@ class TestPage:
     def test_browsers_get_the_page_and_programs_the_api_from_one_address(self, browser: Client, alice: Client) -> None:
         assert browser.get(HOOKS)["Content-Type"].startswith("text/html")
         assert browser.get(HOOKS, headers={"Accept": "application/json"}).json() == {"hooks": []}
+
+
+class TestAdmin:
+    @pytest.mark.parametrize("kind", ["incoming", "outgoing"])
+    def test_operators_withdraw_those_of_any_room(self, kind: str, alice: Client) -> None:
+        made = make(alice, kind=kind, name="CI") if kind == "incoming" else make(alice, kind=kind, url=URL)
+        model = IncomingHook if kind == "incoming" else OutgoingHook
+        looker = operator(f"view_{kind}hook")
+        page = looker.get(url_of(model, "changelist"))
+        assert page.status_code == 200
+        assert "x-den" in page.text
+        assert delete(looker, model.objects.get()).status_code == 403
+        remover = operator(f"view_{kind}hook", f"delete_{kind}hook")
+        for page in (remover.get(url_of(model.objects.get(), name)) for name in ("change", "delete")):
+            assert made["secret"] not in page.text
+        delete(remover, model.objects.get())
+        assert not model.objects.exists()
+        assert f"withdraw {kind} webhook" in [entry[0] for entry in audited()]
+
+    def test_a_secret_is_not_told_by_filters(self, alice: Client) -> None:
+        made = make(alice, kind="outgoing", url=URL)
+        path = url_of(OutgoingHook, "changelist")
+        answers = [operator().get(path, {"secret__startswith": text}) for text in (made["secret"][:9], "whsec_-")]
+        assert {answer.status_code for answer in answers} == {400}
