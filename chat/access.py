@@ -5,34 +5,20 @@ One order of checks everywhere: signed in (USER_HAS_TO_LOGIN), room exists (ROOM
 """
 
 from collections.abc import Collection, Iterable
-from typing import TypeVar
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.models import Session
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, Subquery
 from django.http import HttpRequest
 from django.utils import timezone
 
-from chat.models import (
-    ClaimedEvent,
-    IncomingHook,
-    Invite,
-    Membership,
-    Message,
-    OutgoingHook,
-    Restriction,
-    Room,
-    RoomQuerySet,
-    User,
-    digest_of,
-)
+from chat.models import ClaimedEvent, Invite, Membership, Message, Restriction, Room, RoomQuerySet, User, digest_of
 from chat.names import HIDDEN_ROOM_PREFIX, ROOM_NAME_RULE, is_room_name, person_keys, room_key
 from chat.problems import Problem, room_invalid
 
 Person = User | AnonymousUser
-_Hook = TypeVar("_Hook", IncomingHook, OutgoingHook)
 
 
 def find_rooms(person: Person, names: Iterable[str]) -> dict[str, Room | None]:
@@ -136,6 +122,11 @@ def is_open_name(name: str) -> bool:
     return is_room_name(name) and not room_key(name).startswith(HIDDEN_ROOM_PREFIX)
 
 
+def can_read(person: Person, room: Room) -> bool:
+    """Whether `person` may read `room`, which knows their role and whether they are banned."""
+    return _refusal(person, room.name_key, room) is None
+
+
 def can_own(person: Person, room: Room | ClaimedEvent) -> bool:
     """Whether `person` may change the room itself and who belongs to it. `room` knows their role (find_room, a claim).
 
@@ -173,52 +164,6 @@ def check_invite(person: Person, room: Room) -> None:
     """Raise Problem when `person` may not hand out, see or withdraw links into the room. `room` is of find_room."""
     if not can_invite(person, room):
         raise Problem("ROOM_ACCESS_DENIED", "Only moderators of the room invite others.")
-
-
-def can_hook(person: Person, room: Room) -> bool:
-    """Whether `person` may see and make webhooks of the room, which knows their role."""
-    return can_own(person, room) and room.kind == Room.Kind.ROOM and not getattr(person, "is_guest", True)
-
-
-def check_hooks(person: Person, room: Room) -> User:
-    """Who sees and makes the webhooks of the room: its owners who have an account. `room` is of find_room.
-    Raises Problem."""
-    check_own(person, room)
-    if not can_hook(person, room):
-        raise Problem("ROOM_ACCESS_DENIED", "Webhooks are for rooms whose owner has an account.")
-    return check_signed_in(person)
-
-
-def with_maker(hooks: QuerySet[_Hook]) -> QuerySet[_Hook]:
-    """`hooks`, each with its room and with who made it: what hook_refusal asks."""
-    mine = Membership.objects.filter(room=OuterRef("room"), user=OuterRef("created_by"))
-    bans = Restriction.objects.filter(room=OuterRef("room"), user=OuterRef("created_by"), kind=Restriction.Kind.BAN)
-    bans = bans.filter(Q(until=None) | Q(until__gt=timezone.now()))
-    known = {"maker_role": Subquery(mine.values("role")[:1]), "maker_banned": Exists(bans)}
-    return hooks.select_related("room", "created_by").annotate(**known)
-
-
-def hook_refusal(hook: IncomingHook | OutgoingHook) -> str:
-    """Why a webhook may do nothing any more, in words; "" when it may. `hook` is of with_maker.
-
-    It acts for the person who made it: what they may not do any more, it may not do either.
-    """
-    room, maker = hook.room, hook.created_by
-    room.role, room.banned = hook.maker_role, hook.maker_banned
-    if room.deleted_at:
-        return "The room was deleted."
-    if maker is None or not maker.is_active:
-        return "The account of the person who made this webhook is closed."
-    if _refusal(maker, room.name_key, room) or not can_own(maker, room) or maker.is_guest:
-        return "The person who made this webhook does not own the room any more."
-    return ""
-
-
-def poster_of(hook: IncomingHook) -> User:
-    """The user as whom an incoming webhook posts. In a room for staff it counts as staff for this post, since who made
-    it does (hook_refusal has seen to it); this is never stored."""
-    hook.user.is_staff = hook.room.visibility == Room.Visibility.STAFF
-    return hook.user
 
 
 def check_rank(person: Person, room: Room, user: User) -> None:
@@ -360,16 +305,15 @@ def viewer_of(request: HttpRequest) -> Person:
     return reader_of(request)
 
 
+def hook_secret_of(request: HttpRequest) -> str:
+    """The secret that a program sends along, "" for none: as an API token, and yet it is none."""
+    return _bearer_token(request) or ""
+
+
 def check_origin(request: HttpRequest) -> None:
     """Raise Problem ORIGIN_DENIED for a page of another site that is not on the list CORS_ORIGINS."""
     if _is_foreign(request) and request.headers.get("Origin") not in settings.CORS_ALLOWED_ORIGINS:
         raise Problem("ORIGIN_DENIED", "Requests from pages of other sites are not accepted.")
-
-
-def bearer_of(request: HttpRequest) -> str | None:
-    """What comes with `Authorization: Bearer`: the token of a person, or the secret of an incoming webhook."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def _is_foreign(request: HttpRequest) -> bool:
@@ -388,7 +332,7 @@ def _session(request: HttpRequest) -> Person:
 
 def _bearer(request: HttpRequest) -> User | None:
     """The person of `Authorization: Bearer <token>`; None without that header. Raises Problem for a bad token."""
-    token = bearer_of(request)
+    token = _bearer_token(request)
     if token is None:
         return None
     if not hasattr(request, "bearer"):  # asked once a request, however many commands it carries
@@ -398,6 +342,11 @@ def _bearer(request: HttpRequest) -> User | None:
     if user is None:
         raise Problem("USER_HAS_TO_LOGIN", "This token is not good: it was withdrawn, or it is not complete.")
     return user
+
+
+def _bearer_token(request: HttpRequest) -> str | None:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def _is_own_origin(request: HttpRequest, origin: str) -> bool:
@@ -413,7 +362,7 @@ def _check_unchanged(request: HttpRequest, user: User) -> None:
     """Raise Problem when `user`, as the request was found to come from, was changed or signed out since. One query."""
     now = User.objects.filter(pk=user.pk, is_active=True, is_staff=user.is_staff, password=user.password)
     if hasattr(request, "bearer"):
-        now = now.filter(tokens__digest=digest_of(bearer_of(request) or ""))
+        now = now.filter(tokens__digest=digest_of(_bearer_token(request) or ""))
     else:
         now = now.filter(Exists(Session.objects.filter(session_key=request.session.session_key)))
     if not now.exists():

@@ -7,7 +7,7 @@ presence    who is in a room, kept by its companion
 moderation  mute, ban, remove; what is written into the audit
 people      accounts, guests, tokens, the first administrator
 operators   what only operators do, in the admin
-hooks       webhooks: made, withdrawn, posting
+hooks       webhooks: made, tested, switched, withdrawn
 deliveries  what the companion of outgoing webhooks writes
 attempts    what may not be tried without end
 log         the event of a change; taking rights away
@@ -18,7 +18,6 @@ from chat.actions.hooks import (
     enable_hook,
     make_incoming_hook,
     make_outgoing_hook,
-    post_by_hook,
     test_hook,
     withdraw_hook,
 )
@@ -107,7 +106,6 @@ __all__ = [
     "make_token",
     "message_data",
     "open_direct_room",
-    "post_by_hook",
     "post_message",
     "prune_guests",
     "remove_member",

@@ -1,18 +1,16 @@
-"""Webhooks: made, withdrawn, tested, switched on and off by owners of the room; and a post by an incoming one."""
+"""Webhooks: made, withdrawn, tested, switched on and off by owners of the room."""
 
 import base64
-import hmac
 import secrets
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from chat import access, outbound
+from chat import access, hookrights, outbound
 from chat.access import Person
 from chat.actions.log import audit, lock
 from chat.actions.members import end_membership
-from chat.actions.messages import Posted, post_message
 from chat.actions.people import NAME_TAKEN
 from chat.models import IncomingHook, Membership, OutgoingHook, Room, User, digest_of
 from chat.names import clean_person_name
@@ -20,7 +18,6 @@ from chat.problems import Problem
 
 HOOKS_MAX = 20  # of each kind in a room
 SECRET_PREFIX = "whsec_"  # noqa: S105 - how the Standard Webhooks specification marks a secret
-_NO_DIGEST = digest_of(secrets.token_hex())
 
 
 def make_incoming_hook(person: Person, room: Room, name: str) -> tuple[IncomingHook, str]:
@@ -29,7 +26,7 @@ def make_incoming_hook(person: Person, room: Room, name: str) -> tuple[IncomingH
     It gets a user of its own, a bot and member of the room: so its name is nobody else's, people see that it is there,
     and it can be muted, banned and removed like a person.
     """
-    maker = access.check_hooks(person, room)
+    maker = hookrights.check_hooks(person, room)
     try:
         shown = clean_person_name(name)
     except ValueError as error:
@@ -47,7 +44,7 @@ def make_incoming_hook(person: Person, room: Room, name: str) -> tuple[IncomingH
 
 def make_outgoing_hook(person: Person, room: Room, url: str) -> OutgoingHook:
     """A webhook that tells `url` what is said in the room from now on, with a secret that signs it. Raises Problem."""
-    maker = access.check_hooks(person, room)
+    maker = hookrights.check_hooks(person, room)
     try:
         outbound.check_url(url)
     except ValueError as error:
@@ -64,7 +61,7 @@ def make_outgoing_hook(person: Person, room: Room, url: str) -> OutgoingHook:
 
 def withdraw_hook(person: Person, room: Room, hook: IncomingHook | OutgoingHook) -> None:
     """End a webhook of the room for good. What it posted stays, under its name. Raises Problem."""
-    actor = access.check_hooks(person, room)
+    actor = hookrights.check_hooks(person, room)
     with transaction.atomic():
         if isinstance(hook, IncomingHook):
             room = lock(room)
@@ -77,7 +74,7 @@ def withdraw_hook(person: Person, room: Room, hook: IncomingHook | OutgoingHook)
 
 def test_hook(person: Person, room: Room, hook: OutgoingHook) -> None:
     """Let the companion deliver a test, now. Raises Problem."""
-    access.check_hooks(person, room)
+    hookrights.check_hooks(person, room)
     if hook.disabled_at:
         raise Problem("ROOM_ACCESS_DENIED", "This webhook is switched off: switch it on first.")
     OutgoingHook.objects.filter(pk=hook.pk).update(test_asked_at=timezone.now())
@@ -86,7 +83,7 @@ def test_hook(person: Person, room: Room, hook: OutgoingHook) -> None:
 def enable_hook(person: Person, room: Room, hook: OutgoingHook, is_on: bool) -> None:
     """Switch an outgoing webhook on or off. It goes on where it was. Who switches it on answers for it from then on.
     Raises Problem."""
-    actor = access.check_hooks(person, room)
+    actor = hookrights.check_hooks(person, room)
     on = {"disabled_at": None, "disabled_why": "", "failures": 0, "failing_since": None, "retry_at": None}
     with transaction.atomic():
         if is_on:
@@ -95,22 +92,6 @@ def enable_hook(person: Person, room: Room, hook: OutgoingHook, is_on: bool) -> 
             why = f"{actor.shown_name} switched it off."
             OutgoingHook.objects.filter(pk=hook.pk).update(disabled_at=timezone.now(), disabled_why=why)
         audit(actor, f"switch {'on' if is_on else 'off'} webhook", room, detail=outbound.parse_url(hook.url).host)
-
-
-def post_by_hook(public_id: str, secret: str, text: str, key: str = "") -> Posted:
-    """Post a message as an incoming webhook does. Raises Problem.
-
-    HOOK_INVALID for an unknown webhook and for a wrong secret: the two look the same. What else is refused is said to
-    who has the secret.
-    """
-    known = public_id if public_id.isascii() and public_id.isalnum() else ""  # PostgreSQL takes no NUL
-    hook = access.with_maker(IncomingHook.objects.select_related("user")).filter(public_id=known).first()
-    is_right = hmac.compare_digest(hook.digest if hook else _NO_DIGEST, digest_of(secret))
-    if hook is None or not is_right:
-        raise Problem("HOOK_INVALID", "There is no such webhook, or its secret is another one.")
-    if why := access.hook_refusal(hook):
-        raise Problem("ROOM_ACCESS_DENIED", why)
-    return post_message(access.poster_of(hook), hook.room.name, text, key=key)
 
 
 def _check_number(count: int) -> None:

@@ -5,7 +5,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Router
 
-from chat import access, actions
+from chat import access, actions, hookrights
 from chat.api.answers import WRITE_REFUSALS, body_of
 from chat.api.schemas import HookPostIn, MessageOut, ProblemOut
 from chat.problems import Problem
@@ -22,7 +22,7 @@ def post(request: HttpRequest, hook_id: str, body: HookPostIn) -> HttpResponse:
 
     201 for a new message; with the same `Idempotency-Key` again 200 and the first message.
     """
-    return _post(request, hook_id, access.bearer_of(request) or "", body.text)
+    return _post(request, hook_id, access.hook_secret_of(request), body.text)
 
 
 @router.post("/{hook_id}/{secret}/", response=_ANSWERS, by_alias=True, include_in_schema=False)
@@ -34,5 +34,6 @@ def post_by_address(request: HttpRequest, hook_id: str, secret: str, body: HookP
 
 
 def _post(request: HttpRequest, hook_id: str, secret: str, text: str) -> HttpResponse:
-    posted = actions.post_by_hook(hook_id, secret, text, request.headers.get("Idempotency-Key", ""))
+    hook = hookrights.find_incoming_hook(hook_id, secret)
+    posted = actions.post_message(hook.user, hook.room.name, text, key=request.headers.get("Idempotency-Key", ""))
     return JsonResponse(posted.message, status=201 if posted.created else 200)

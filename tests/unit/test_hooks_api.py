@@ -155,6 +155,8 @@ class TestOwners:
         assert code(alice.get(f"/rooms/{direct.name}/hooks/")) == (403, "ROOM_ACCESS_DENIED")
         Membership.objects.filter(room=direct).update(role="owner")
         assert code(alice.get(f"/rooms/{direct.name}/hooks/")) == (403, "ROOM_ACCESS_DENIED")
+        User.objects.filter(pk=people["alice"].pk).update(is_bot=True)
+        assert code(alice.get(HOOKS)) == (403, "ROOM_ACCESS_DENIED")
 
     def test_a_page_of_another_site_can_do_nothing(self, alice: Client) -> None:
         evil = {"Origin": "https://evil.example"}

@@ -35,6 +35,7 @@ LAYERS: list[set[str]] = [
     {"chat.actions.rooms"},
     {"chat.actions.deliveries"},
     {"chat.actions.log", "chat.actions.attempts"},
+    {"chat.hookrights"},
     {"chat.access"},
     {"chat.publish"},
     {"chat.eventlog"},
