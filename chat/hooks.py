@@ -74,7 +74,7 @@ def parcel_for(hook: OutgoingHook, now: datetime) -> Parcel | None:
     room = hook.room
     if hook.test_asked_at:
         data = json.dumps({"room": room.name})
-        key = f"test-{hook.test_asked_at.timestamp():.0f}"
+        key = f"test-{hook.test_asked_at.timestamp() * 1000:.0f}"
         return _parcel(hook, "test", hook.position, key, now, data)
     if room.pruned_through > hook.position:  # what lies between was pruned before it was told: never a silent gap
         token = eventlog.token(room.name, room.pruned_through)

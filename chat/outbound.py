@@ -193,6 +193,7 @@ class _Call:
         self._target = target
         self._end = end
         self._connection = HTTPConnection(target.host, target.port)
+        self._connection.auto_open = 0  # by itself it would look the name up once more
         self._clock: threading.Timer | None = None
         self._wire: socket.socket | None = None
 
@@ -208,7 +209,9 @@ class _Call:
 
     def ask(self, addresses: list[Address], body: bytes, headers: Mapping[str, str]) -> HTTPResponse:
         """Send the request to the first address that answers, and read the head of the answer."""
-        self._connection.sock = self._secured(self._connect(addresses))
+        self._connection.sock = self._connect(addresses)
+        self._start_clock()
+        self._connection.sock = self._secured(self._connection.sock)
         default = 443 if self._target.is_tls else 80
         host = f"[{self._target.host}]" if ":" in self._target.host else self._target.host
         named = host if self._target.port == default else f"{host}:{self._target.port}"
@@ -222,19 +225,22 @@ class _Call:
         return response
 
     def _connect(self, addresses: list[Address]) -> socket.socket:
-        for last, address in ((address is addresses[-1], address) for address in addresses):
+        for address in addresses[:-1]:
             try:
-                sock = socket.create_connection((str(address), self._target.port), min(CONNECT, self._left()))
-                break
+                return self._open(address)
             except OSError:
-                if last:
-                    raise
-        sock.settimeout(self._left())
-        self._wire = sock.dup()  # TLS takes the first one over; cutting this one cuts both
+                pass
+        return self._open(addresses[-1])
+
+    def _open(self, address: Address) -> socket.socket:
+        return socket.create_connection((str(address), self._target.port), min(CONNECT, self._left()))
+
+    def _start_clock(self) -> None:
+        self._connection.sock.settimeout(self._left())
+        self._wire = self._connection.sock.dup()  # TLS takes the first one over; cutting this one cuts both
         self._clock = threading.Timer(self._left(), self._cut)
         self._clock.daemon = True
         self._clock.start()
-        return sock
 
     def _secured(self, sock: socket.socket) -> socket.socket:
         if not self._target.is_tls:
