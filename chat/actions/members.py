@@ -50,6 +50,8 @@ def set_role(person: Person, room: Room, user: User, role: str) -> Membership:
         if room.kind != Room.Kind.ROOM:
             raise Problem("ROOM_ACCESS_DENIED", "In a conversation of two both are the same.")
         membership = _membership(room, user)
+        if user.is_bot and IncomingHook.objects.filter(user=user).exists():
+            raise Problem("ROOM_ACCESS_DENIED", "This is a webhook: it posts, and can do nothing else.")
         if role == membership.role:
             return membership
         if role != Membership.Role.OWNER:

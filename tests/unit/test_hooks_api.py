@@ -266,6 +266,13 @@ class TestIncoming:
         assert Message.objects.get().author == bot
         assert not User.objects.get(pk=bot.pk).is_active
 
+    def test_it_gets_no_power_over_the_room(self, alice: Client, den: Room) -> None:
+        make(alice, kind="incoming", name="CI")
+        username = IncomingHook.objects.get().user.username
+        for role in ("owner", "moderator", "member"):
+            answer = alice.patch(f"/rooms/x-den/members/{username}/", {"role": role}, JSON)
+            assert "webhook" in refusal_of(answer)
+
     def test_it_posts_no_more_when_its_maker_owns_the_room_no_more(self, alice: Client, people: Any, den: Room) -> None:
         hook = make(alice, kind="incoming", name="CI")
         Membership.objects.filter(user=people["alice"]).update(role="moderator")

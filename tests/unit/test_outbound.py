@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from chat import outbound
 from tests.receiver import HOST, NETWORK, Receiver
@@ -117,6 +120,25 @@ def test_what_is_no_address_of_a_receiver_is_refused_in_words(url: str) -> None:
 def test_what_is_one_is_read(url: str, host: str, port: int, path: str) -> None:
     outbound.check_url(url)
     assert outbound.parse_url(url) == outbound.Target(url.startswith("https"), host, port, path)
+
+
+@given(st.one_of(st.text(), st.text().map("http://{}".format), st.from_regex(r"https?://[^/]{1,20}[:/?#].*")))
+@example("http://[v1.x]/")
+@example("http://[::ffff:1.2.3.4%a]/")
+@example("http://\u2100.com/")
+@example("http://xn--/")
+@hypothesis_settings(deadline=None, max_examples=300)
+def test_whatever_is_given_as_an_address_is_read_or_refused_in_words(url: str) -> None:
+    try:
+        target = outbound.parse_url(url)
+        outbound.check_url(url)
+    except ValueError:
+        return
+    assert target.host.isascii()
+    assert target.path.startswith("/")
+    assert target.path.isprintable()
+    answer = send(url, lookup=lambda *_: ["127.0.0.1"])
+    assert (answer.status, answer.error) == (None, outbound._CLOSED)
 
 
 @pytest.mark.parametrize("host", ["127.1", "2130706433", "0x7f.0.0.1", "0177.0.0.1", "017700000001", "0", "localhost"])
