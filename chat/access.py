@@ -134,6 +134,11 @@ def is_open_name(name: str) -> bool:
     return is_room_name(name) and not room_key(name).startswith(HIDDEN_ROOM_PREFIX)
 
 
+def can_read(person: Person, room: Room) -> bool:
+    """Whether `person` may read `room`, which knows their role and whether they are banned."""
+    return _refusal(person, room.name_key, room) is None
+
+
 def can_own(person: Person, room: Room | ClaimedEvent) -> bool:
     """Whether `person` may change the room itself and who belongs to it. `room` knows their role (find_room, a claim).
 
@@ -384,6 +389,11 @@ def check_scope(person: Person, scope: Scope) -> None:
     """Raise Problem SCOPE_INSUFFICIENT when `person` comes by a token without this scope."""
     if not has_scope(person, scope):
         raise Problem("SCOPE_INSUFFICIENT", f"This token can't do that: it lacks the scope {scope.value}.")
+
+
+def hook_secret_of(request: HttpRequest) -> str:
+    """The secret that a program sends along, "" for none: as an API token, and yet it is none."""
+    return _bearer_token(request) or ""
 
 
 def check_origin(request: HttpRequest) -> None:

@@ -1,4 +1,5 @@
-"""Reading who and what there is: rooms one may know, their members, invites, mutes and bans, as they are on the wire.
+"""Reading who and what there is: rooms one may know, their members, invites, mutes and bans, webhooks, as they are on
+the wire.
 
 Nothing here tells of rooms one may not know of: no row ids, which count over all rooms.
 """
@@ -7,14 +8,15 @@ from typing import Any
 
 from django.utils import timezone
 
-from chat import access, actions
+from chat import access, actions, eventlog
 from chat.access import Person
-from chat.models import ApiToken, Invite, Membership, Restriction, Room, User
+from chat.models import ApiToken, Delivery, IncomingHook, Invite, Membership, OutgoingHook, Restriction, Room, User
 from chat.names import has_control_characters, person_key
 from chat.problems import Problem
 
 ROOMS_MAX = 200
 MEMBERS_MAX = 1000
+DELIVERIES_MAX = 100
 INVITE_ID = TOKEN_ID = 16  # hex digits of the digest, which is random
 
 
@@ -181,6 +183,67 @@ def restriction_row(room: Room, restriction_id: str) -> int:
     if not found:
         raise Problem("NOT_FOUND", "There is no such mute or ban.")
     return int(found[0])
+
+
+def incoming_data(hook: IncomingHook) -> dict[str, Any]:
+    """An incoming webhook without its secret, which is shown once."""
+    return _hook_data("incoming", hook) | {"name": hook.user.shown_name}
+
+
+def outgoing_data(hook: OutgoingHook) -> dict[str, Any]:
+    """An outgoing webhook without its secret."""
+    return _hook_data("outgoing", hook) | {
+        "url": hook.url,
+        "enabled": hook.disabled_at is None,
+        "why": hook.disabled_why or None,
+        "failures": hook.failures,
+        "next_attempt": actions.iso(hook.retry_at) if hook.retry_at and not hook.disabled_at else None,
+    }
+
+
+def hooks(room: Room) -> tuple[list[IncomingHook], list[OutgoingHook]]:
+    """The webhooks of a room, newest first. Two queries."""
+    incoming = IncomingHook.objects.filter(room=room).select_related("user", "created_by").order_by("-pk")
+    return list(incoming), list(OutgoingHook.objects.filter(room=room).select_related("created_by").order_by("-pk"))
+
+
+def hook(room: Room, hook_id: str) -> IncomingHook | OutgoingHook:
+    """A webhook of the room. Raises Problem HOOK_INVALID."""
+    for found in (one for of_kind in hooks(room) for one in of_kind):
+        if found.public_id == hook_id:
+            return found
+    raise Problem("HOOK_INVALID", "There is no such webhook.")
+
+
+def outgoing_hook(room: Room, hook_id: str) -> OutgoingHook:
+    """As hook, of those that are outgoing."""
+    found = hook(room, hook_id)
+    if not isinstance(found, OutgoingHook):
+        raise Problem("HOOK_INVALID", "This webhook is an incoming one.")
+    return found
+
+
+def delivery_data(room: Room, delivery: Delivery) -> dict[str, Any]:
+    """One attempt of an outgoing webhook."""
+    return {
+        "type": delivery.type,
+        "event": eventlog.token(room.name, delivery.eid),
+        "attempt": delivery.attempt,
+        "status": delivery.status,
+        "error": delivery.error or None,
+        "ms": delivery.ms,
+        "date": actions.iso(delivery.created),
+    }
+
+
+def deliveries(hook: OutgoingHook, limit: int = DELIVERIES_MAX) -> list[Delivery]:
+    """The last attempts of an outgoing webhook, newest first. One query."""
+    return list(Delivery.objects.filter(hook=hook).order_by("-pk")[:limit])
+
+
+def _hook_data(kind: str, hook: IncomingHook | OutgoingHook) -> dict[str, Any]:
+    by = hook.created_by.username if hook.created_by else None
+    return {"id": hook.public_id, "kind": kind, "by": by, "created": actions.iso(hook.created)}
 
 
 def _restriction_id(restriction: Restriction) -> str:

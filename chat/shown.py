@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
-from chat import access
+from chat import access, hookrights
 from chat.access import Person
 from chat.history import Page
 from chat.models import Room
@@ -51,9 +51,19 @@ def may_own(person: Person, room: Room) -> bool:
     return access.can_own(person, room)
 
 
+def may_hook(person: Person, room: Room) -> bool:
+    """Whether to offer webhooks."""
+    return hookrights.can_hook(person, room)
+
+
 def may_moderate(person: Person, room: Room) -> bool:
     """Whether to offer what moderators do."""
     return access.can_moderate(person, room)
+
+
+def own_address(request: HttpRequest, path: str) -> str:
+    """The whole address of a path of ours, for people to hand on."""
+    return (settings.PUBLIC_URL or f"{request.scheme}://{request.get_host()}") + path
 
 
 def transport_of(request: HttpRequest) -> str:

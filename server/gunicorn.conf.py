@@ -33,6 +33,7 @@ worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 control_socket_disable = True
 # For tests and for a look under the hood: what Pushpin's recovery requests ask.
 accesslog = "-" if os.environ.get("WEB_ACCESS_LOG") else None
+logger_class = "server.accesslog.AccessLog"
 access_log_format = "%(r)s %({grip-last}i)s %(s)s %(B)s"
 
 # Bytes that the kernel takes at once, whoever reads how slowly: more than the answers that carry events have.

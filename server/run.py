@@ -39,6 +39,7 @@ PROGRAMS = {
     ),
     "relay": ([sys.executable, "manage.py", "relay"], 5),
     "presence": ([sys.executable, "manage.py", "presence"], 5),
+    "hooks": ([sys.executable, "manage.py", "hooks"], 5),
     "prune": ([sys.executable, "manage.py", "prune", "--every", "600"], 5),
 }
 

@@ -1,5 +1,6 @@
 """Django's settings. Everything an operator may change is an environment variable: docs/operating.md lists them."""
 
+import ipaddress
 from pathlib import Path
 
 import dj_database_url
@@ -113,7 +114,8 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "filters": {"hide_secrets": {"()": "server.redact.HideSecrets"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["hide_secrets"]}},
     "root": {"handlers": ["console"], "level": _log_level},
     # A refusal is the client's mistake and no news for the operator.
     "loggers": {"django.server": {"level": "WARNING"}, "django.request": {"level": "ERROR"}},
@@ -184,3 +186,12 @@ ADDRESS_WRITE_LIMIT = env.rate("ADDRESS_WRITE_LIMIT", "2400/minute")
 # Whether it is announced who enters and leaves; never in rooms with more people present than this.
 NOTICES = env.boolean("NOTICES", True)
 NOTICES_MAX = env.integer("NOTICES_MAX", 30, at_least=0, at_most=1000)
+
+# Webhooks
+# Where outgoing ones may go besides the public internet, as in 10.0.0.0/8.
+try:
+    HOOK_ALLOWED_NETWORKS = [ipaddress.ip_network(network) for network in env.items("HOOK_ALLOWED_NETWORKS")]
+except ValueError as _error:
+    raise ImproperlyConfigured(f"HOOK_ALLOWED_NETWORKS takes networks like 10.0.0.0/8: {_error}.") from None
+# Whether incoming ones may be called with the secret in the address, for senders that can't send a header.
+HOOK_SECRET_IN_URL = env.boolean("HOOK_SECRET_IN_URL", False)

@@ -11,6 +11,7 @@ from django.views.decorators.csrf import csrf_exempt
 from chat import accounts, views
 from chat.api import api
 from chat.pages import board, bots, broadcast, invites, settings, tokens
+from chat.pages import hooks as hooks_pages
 from chat.pages import rooms as rooms_pages
 from chat.problems import prefers_html
 from chat.stream import endpoint, sse
@@ -39,6 +40,12 @@ urlpatterns = [
     path("-/broadcast/", broadcast.broadcast, name="broadcast"),
     path("rooms/", _page_or_api(rooms_pages.rooms), name="rooms"),
     path("rooms/<str:name>/membership/", rooms_pages.membership, name="room-membership"),
+    path("rooms/<str:name>/hooks/", _page_or_api(hooks_pages.hooks), name="room-hooks"),
+    path(
+        "rooms/<str:name>/hooks/<str:hook_id>/deliveries/",
+        _page_or_api(hooks_pages.deliveries),
+        name="room-deliveries",
+    ),
     path("rooms/<str:name>/settings/", settings.settings, name="room-settings"),
     path("rooms/<str:name>/settings/room/", settings.change, name="room-settings-room"),
     path("rooms/<str:name>/settings/members/", settings.member, name="room-settings-members"),

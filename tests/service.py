@@ -141,7 +141,7 @@ class Service:
         return self.sessions(name, **fields)[name]
 
     def start(self, name: str) -> None:
-        """Start one of pushpin, gunicorn, relay and presence."""
+        """Start one of pushpin, gunicorn, relay, presence and hooks."""
         environment = dict(self.environment)
         if name == "gunicorn" and self.lose_publishes:
             environment["GRIP_URL"] = "tcp://127.0.0.1:1"

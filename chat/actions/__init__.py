@@ -10,12 +10,22 @@ tokens      API tokens
 bots        accounts of programs, owned by people
 broadcasts  one text into many rooms
 operators   what only operators do, in the admin
+hooks       webhooks: made, tested, switched, withdrawn
+deliveries  what the companion of outgoing webhooks writes
 limits      what may not be done without end
 log         the event of a change; taking rights away
 """
 
 from chat.actions.bots import add_bot, close_bot, make_bot
 from chat.actions.broadcasts import Broadcast, broadcast, rooms_of_broadcast
+from chat.actions.hooks import (
+    HOOKS_MAX,
+    enable_hook,
+    make_incoming_hook,
+    make_outgoing_hook,
+    test_hook,
+    withdraw_hook,
+)
 from chat.actions.log import forget_closings, iso, revoke
 from chat.actions.members import (
     INVITE_DAYS,
@@ -77,6 +87,7 @@ from chat.actions.tokens import (
 
 __all__ = [
     "DEFAULT_ROOM",
+    "HOOKS_MAX",
     "IDEMPOTENCY_KEY_MAX",
     "INVITE_DAYS",
     "NAME_TAKEN",
@@ -99,6 +110,7 @@ __all__ = [
     "delete_message",
     "delete_room",
     "edit_message",
+    "enable_hook",
     "end_expired_tokens",
     "end_session",
     "forget_closings",
@@ -112,6 +124,8 @@ __all__ = [
     "make_bot",
     "make_first_administrator",
     "make_guest",
+    "make_incoming_hook",
+    "make_outgoing_hook",
     "make_room",
     "make_token",
     "message_data",
@@ -131,7 +145,9 @@ __all__ = [
     "setup_token",
     "sign_out",
     "sign_up",
+    "test_hook",
     "token_used",
+    "withdraw_hook",
     "withdraw_invite",
     "withdraw_token",
 ]

@@ -11,7 +11,7 @@ from chat import access
 from chat.access import Person
 from chat.actions.log import audit, lock, revoke
 from chat.actions.rooms import TITLE_MAX, hidden_name
-from chat.models import Invite, Membership, Restore, Room, User, digest_of
+from chat.models import IncomingHook, Invite, Membership, Restore, Room, User, digest_of
 from chat.problems import Problem
 
 INVITE_DAYS = 7
@@ -56,6 +56,8 @@ def set_role(person: Person, room: Room, user: User, role: str) -> Membership:
         if room.kind != Room.Kind.ROOM:
             raise Problem("ROOM_ACCESS_DENIED", "In a conversation of two both are the same.")
         membership = _membership(room, user)
+        if user.is_bot and IncomingHook.objects.filter(user=user).exists():
+            raise Problem("ROOM_ACCESS_DENIED", "This is a webhook: it posts, and can do nothing else.")
         if role == membership.role:
             return membership
         if role != Membership.Role.OWNER:
@@ -136,6 +138,8 @@ def end_membership(room: Room, user: User) -> None:
     for one in gone:
         check_owner_left(room, one)
         Membership.objects.filter(room=room, user=one).delete()
+        if one.is_bot:
+            _end_hook(room, one)
     Invite.objects.filter(room=room, created_by__in=gone, withdrawn_at=None).update(withdrawn_at=timezone.now())
 
 
@@ -158,6 +162,14 @@ def hand_over(actor: User | None, user: User) -> None:
             if Membership.objects.filter(pk=heir.pk).update(role=Membership.Role.OWNER):
                 audit(actor, "make owner", room, heir.user, f"after {user.username}")
                 break
+
+
+def _end_hook(room: Room, bot: User) -> None:
+    """The webhook that posts as `bot` goes with the membership, and the name is free for another one. What it posted
+    stays its own: so the user stays, and nobody speaks as it again."""
+    if IncomingHook.objects.filter(room=room, user=bot).delete()[0]:
+        bot.is_active, bot.display_name = False, ""
+        bot.save(update_fields=["is_active", "display_name", "name_key"])
 
 
 def check_owner_left(room: Room, user: User) -> None:

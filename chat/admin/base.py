@@ -67,8 +67,8 @@ class ChatAdmin(_ModelAdmin):
         return HttpResponseRedirect(request.get_full_path())
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        """A filter by part of a digest would tell it bit by bit."""
-        return not lookup.startswith("digest") and super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]
+        """A filter by part of a digest or a secret would tell it bit by bit."""
+        return not lookup.startswith(("digest", "secret")) and super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """A model without a way to save through chat.actions can't be saved."""

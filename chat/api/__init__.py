@@ -10,6 +10,8 @@ from ninja.openapi.schema import OpenAPISchema
 
 from chat.api.bots import router as bots
 from chat.api.broadcast import router as broadcast
+from chat.api.hooks import router as hooks
+from chat.api.incoming import router as incoming
 from chat.api.invites import router as invites
 from chat.api.members import router as members
 from chat.api.messages import router as messages
@@ -49,6 +51,8 @@ api = CorkboardAPI(
 )
 for router in (rooms, members, invites, restrictions, messages, presence):
     api.add_router("/rooms", router)
+api.add_router("/rooms", hooks)
+api.add_router("/hooks", incoming)
 for router in (people, tokens, bots):
     api.add_router("/accounts", router)
 api.add_router("/api", broadcast)
@@ -60,6 +64,7 @@ FIELD_CODES = {
     "topic": "TEXT_INVALID",
     "from": "NAME_INVALID",
     "name": "NAME_INVALID",
+    "url": "URL_INVALID",
     "client_id": "IDEMPOTENCY_KEY_INVALID",
 }
 

@@ -8,6 +8,7 @@ from ninja import Field, Schema
 from chat.actions import IDEMPOTENCY_KEY_MAX, INVITE_DAYS, TITLE_MAX, TOKEN_DAYS, TOPIC_MAX
 from chat.models import TOKEN_NAME_MAX, Membership, Restriction, Room, Scope
 from chat.names import PERSON_NAME_MAX, ROOM_NAME_RULE
+from chat.outbound import URL_MAX
 
 
 def _limit(most: int) -> dict[str, Any]:
@@ -203,6 +204,66 @@ class RestrictionsOut(Schema):
     restrictions: list[RestrictionOut] = Field(..., description="Newest first.")
 
 
+class HookIn(Schema):
+    """A webhook to make: an incoming one posts as `name`, an outgoing one tells `url`."""
+
+    kind: str = Field(..., json_schema_extra=_one_of(["incoming", "outgoing"]))
+    name: str = Field("", json_schema_extra={"maxLength": PERSON_NAME_MAX})
+    url: str = Field("", json_schema_extra={"maxLength": URL_MAX})
+
+
+class HookChangeIn(Schema):
+    """Whether an outgoing webhook is on."""
+
+    enabled: bool
+
+
+class HookOut(Schema):
+    """A webhook."""
+
+    id: str
+    kind: str = Field(..., description="incoming or outgoing.")
+    by: str | None = Field(..., description="Who made it: a user name.")
+    created: str = Field(..., description="ISO 8601, UTC.")
+    name: str | None = Field(None, description="Of an incoming one: the name that it posts under.")
+    url: str | None = Field(None, description="Of an outgoing one: where its messages go.")
+    enabled: bool | None = Field(None, description="Of an outgoing one: whether it is on.")
+    why: str | None = Field(None, description="Why it was switched off.")
+    failures: int | None = Field(None, description="Attempts since the last one that was taken.")
+    next_attempt: str | None = Field(None, description="When a failed one is tried again.")
+
+
+class NewHookOut(HookOut):
+    """A webhook that was just made."""
+
+    secret: str = Field(..., description="It is shown this once.")
+    address: str | None = Field(None, description="Of an incoming one: where to post.")
+
+
+class HooksOut(Schema):
+    """The webhooks of a room."""
+
+    hooks: list[HookOut] = Field(..., description="Incoming ones first, each kind newest first.")
+
+
+class DeliveryOut(Schema):
+    """One attempt of an outgoing webhook."""
+
+    type: str
+    event: str = Field(..., description="The id of the event: room-<room>:<number>.")
+    attempt: int
+    status: int | None = Field(..., description="What the receiver answered; null for no answer.")
+    error: str | None = Field(..., description="What went wrong, in words.")
+    ms: int
+    date: str = Field(..., description="ISO 8601, UTC.")
+
+
+class DeliveriesOut(Schema):
+    """The last attempts of an outgoing webhook."""
+
+    deliveries: list[DeliveryOut] = Field(..., description="Newest first.")
+
+
 class TokenIn(Schema):
     """A token to make."""
 
@@ -275,6 +336,14 @@ class BroadcastOut(Schema):
     rooms: int = Field(..., description="How many rooms it is for.")
     sent: int = Field(..., description="Into how many this request has written.")
     left: int = Field(..., description="How many are left: repeat the request with its key.")
+
+
+class HookPostIn(Schema):
+    """What an incoming webhook posts."""
+
+    text: str = Field(
+        ..., description="Plain text, counted in characters.", json_schema_extra=_limit(settings.MESSAGE_MAX_CHARS)
+    )
 
 
 class ProblemOut(Schema):

@@ -8,9 +8,11 @@ members   membership, presence, restrictions, invites, closings
 messages  messages and the log of events
 sessions  sessions of browsers
 limits    counts of what is limited
+hooks     webhooks, and the log of their deliveries
 records   the audit
 """
 
+from chat.models.hooks import Delivery, IncomingHook, OutgoingHook
 from chat.models.limits import Tally
 from chat.models.members import Closing, Invite, Membership, Presence, Restriction
 from chat.models.messages import Event, Message, MessageQuerySet
@@ -26,11 +28,14 @@ __all__ = [
     "AuditEntry",
     "ClaimedEvent",
     "Closing",
+    "Delivery",
     "Event",
+    "IncomingHook",
     "Invite",
     "Membership",
     "Message",
     "MessageQuerySet",
+    "OutgoingHook",
     "Presence",
     "Restore",
     "Restriction",

@@ -19,7 +19,7 @@ from chat import access, actions, directory
 from chat.access import Person
 from chat.models import Membership, Room
 from chat.problems import Problem, error_page
-from chat.shown import may_own
+from chat.shown import may_hook, may_own
 
 # For how long the form mutes or bans, in minutes; 0: for good.
 MINUTES = [(10, "10 minutes"), (60, "1 hour"), (1440, "1 day"), (10_080, "1 week"), (0, "for good")]
@@ -149,6 +149,7 @@ def _page(request: HttpRequest, name: str, section: str = "", problem: Problem |
     context = {
         "room": room,
         "can_own": may_own(person, room),
+        "has_hooks": may_hook(person, room),
         "is_direct": room.kind != Room.Kind.ROOM,
         "members": directory.members(room),
         "roles": Membership.Role.choices,

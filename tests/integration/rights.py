@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from chat import actions
 from chat.eventlog import encode
-from chat.models import Event, Invite, Membership, Message, Restriction, Room, User, digest_of
+from chat.models import Event, Invite, Membership, Message, OutgoingHook, Restriction, Room, User, digest_of
 from tests.sessions import session_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,7 +76,7 @@ def _make(requests: list[str]) -> dict[str, Any]:
 
 
 def _room(users: dict[str, User], kind: str, number: int, person: str) -> dict[str, Any]:
-    """A room with its members, a message of each author, an invite, and a mute."""
+    """A room with its members, a message of each author, an invite, a webhook, and a mute."""
     now = timezone.now()
     hidden = kind in ("private", "direct")
     name = hidden_name() if hidden else f"rights-{kind}-{number}-{person}"
@@ -104,6 +104,8 @@ def _room(users: dict[str, User], kind: str, number: int, person: str) -> dict[s
     if kind != "direct":
         Invite.objects.create(room=room, digest=digest, created_by=users["alice"], expires=now + timedelta(days=1))
     Restriction.objects.create(room=room, user=users["dora"], kind="mute")
+    fields = {"url": "https://receiver.example/", "secret": "whsec_", "position": room.counter}
+    hook = OutgoingHook.objects.create(room=room, created_by=users["alice"], **fields)
     other = {"alice": "bob"}.get(person, "alice") if kind == "direct" else "dora"
     return {
         "room": name,
@@ -114,6 +116,7 @@ def _room(users: dict[str, User], kind: str, number: int, person: str) -> dict[s
         "another's": ids[other],
         "invite": digest[:16],
         "secret": secret,
+        "hook": hook.public_id,
         "restriction": "mute:dora.rights",
     }
 

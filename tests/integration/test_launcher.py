@@ -24,6 +24,7 @@ PARTS = (
     ("pushpin-proxy",),
     ("pushpin-handler",),
     ("python", "relay"),
+    ("python", "hooks"),
 )
 
 

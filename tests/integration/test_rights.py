@@ -23,6 +23,9 @@ BODIES: dict[str, Any] = {
     "PATCH /rooms/<room>/members/<another>/": {"role": "moderator"},
     "POST /rooms/<room>/invites/": {"days": 1},
     "POST /rooms/<room>/restrictions/": {"kind": "ban"},
+    "POST /rooms/<room>/hooks/": {"kind": "outgoing", "url": "https://receiver.example/"},
+    "PATCH /rooms/<room>/hooks/<id>/": {"enabled": False},
+    "POST /hooks/<id>/": {"text": "hi"},
     "POST /rooms/<room>/messages/": {"from": "somebody passing", "text": "hi"},
     "POST /rooms/<room>/messages/, a warning": {"from": "somebody passing", "text": "hi", "type": 1},
     "POST /api/broadcast/ to this room": {"text": "hi"},
@@ -98,6 +101,7 @@ class World:
             "<another's>": cell.get("another's"),
             "tokens/<id>": "tokens/0123456789abcdef",
             "invites/<id>": f"invites/{cell.get('invite')}",
+            "hooks/<id>": f"hooks/{cell.get('hook')}",
             "restrictions/<id>": f"restrictions/{cell.get('restriction')}",
         }.items():
             path = path.replace(name, str(value))
@@ -230,4 +234,5 @@ def test_the_table_has_every_operation_of_the_api(service: Service) -> None:
             known = path.replace("{name}", "<room>").replace("{username}", "<another>").replace("{message_id}", "<own>")
             known = known.replace("{invite_id}", "<id>").replace("{restriction_id}", "<id>")
             known = known.replace("{token_id}", "<id>")
+            known = known.replace("{hook_id}", "<id>")
             assert f"{method.upper()} {known}" in named

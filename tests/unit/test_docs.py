@@ -1,11 +1,15 @@
 """Documentation that tests keep true: settings, commands, codes of refusals, files that the text names."""
 
 import ast
+import base64
 import re
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from chat.hooks import signed_headers
 from chat.problems import STATUS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -88,3 +92,15 @@ def test_the_python_examples_are_in_the_documentation_as_they_stand(example: str
     page = (ROOT / "docs" / ("integrators.md" if example == "bot.py" else "protocol.md")).read_text()
     assert f"`{example}`" in page
     assert f"```python\n{text}```\n" in page
+
+
+def test_the_receiver_of_the_documentation_knows_our_signature_and_no_other() -> None:
+    code = (ROOT / "docs" / "webhooks.md").read_text().split("```python\n")[1].split("```")[0]
+    space: dict[str, Any] = {}
+    exec(code, space)
+    secret, body = f"whsec_{base64.b64encode(b's' * 32).decode()}", b'{"type":"test"}'
+    headers = signed_headers(secret, "ab12-7", body, int(time.time()))
+    assert space["is_ours"](secret, headers, body)
+    assert not space["is_ours"](secret, headers, body + b" ")
+    assert not space["is_ours"](secret, headers | {"webhook-id": "ab12-8"}, body)
+    assert not space["is_ours"](secret, signed_headers(secret, "ab12-7", body, int(time.time()) - 301), body)

@@ -13,6 +13,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections
 from django.utils import timezone
 
 from chat import actions, eventlog
+from chat.actions.deliveries import prune_deliveries
 from chat.actions.limits import prune_tallies
 from chat.sessions import SessionStore
 
@@ -51,5 +52,6 @@ class Command(BaseCommand):
         guests = actions.prune_guests(now - timedelta(days=settings.GUEST_DAYS))
         actions.forget_closings(now - CLOSINGS_KEPT)
         prune_tallies(now)
+        prune_deliveries(now)
         SessionStore.clear_expired()
         return events, guests

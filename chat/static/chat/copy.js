@@ -1,8 +1,6 @@
-/** Copies what is shown once: the link of an invite, a token. */
-const button = document.querySelector("[data-copy]");
-const field = document.querySelector("[data-copy-text]");
-
-if (button) {
+/** Copies what is shown once: the link of an invite, a token, a secret. Each button copies the field beside it. */
+for (const button of document.querySelectorAll("[data-copy]")) {
+  const field = button.parentElement.querySelector("[data-copy-text]");
   button.hidden = false;
   field.addEventListener("focus", () => field.select());
   button.addEventListener("click", async () => {

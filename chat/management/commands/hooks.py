@@ -1,0 +1,23 @@
+"""manage.py hooks: the companion that delivers outgoing webhooks (see chat.hooks)."""
+
+import signal
+import threading
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from chat import hooks
+
+
+class Command(BaseCommand):
+    """Runs until it is told to end."""
+
+    help = "Tell the receivers of outgoing webhooks what is said in their rooms."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Deliver for all webhooks."""
+        stop = threading.Event()
+        for end in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(end, lambda *_: stop.set())
+        self.stdout.write("hooks: delivering")
+        hooks.run(stop)
