@@ -7,9 +7,9 @@ from typing import Any
 
 from django.utils import timezone
 
-from chat import access, actions
+from chat import access, actions, eventlog
 from chat.access import Person
-from chat.models import Invite, Membership, Restriction, Room, User
+from chat.models import Invite, Membership, Restriction, Room, Stranger, User
 from chat.names import has_control_characters
 from chat.problems import Problem
 
@@ -114,6 +114,16 @@ def restriction_row(room: Room, restriction_id: str) -> int:
     if not found:
         raise Problem("NOT_FOUND", "There is no such mute or ban.")
     return int(found[0])
+
+
+def stranger_state(one: Stranger | None) -> dict[str, Any]:
+    """A visitor of the queue to themselves, None for who never was one. The position is not newer than the rest."""
+    if one is None:
+        nothing = dict.fromkeys(("room", "last-event-id", "since", "pair", "look-again"))
+        return {"state": Stranger.State.IDLE, "reason": "", **nothing}
+    token = eventlog.token(one.room.name, one.room.counter)
+    look_again = actions.look_again(one) if one.state != Stranger.State.IDLE else None
+    return {**actions.stranger_data(one), "last-event-id": token, "look-again": look_again}
 
 
 def _restriction_id(restriction: Restriction) -> str:

@@ -14,7 +14,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods, require_safe
 
 from chat import access, actions, history, publish, shown
-from chat.models import User
+from chat.models import Room, User
 from chat.names import PERSON_NAME_MAX, clean_person_name
 from chat.problems import Problem, error_page, problem_response
 
@@ -60,6 +60,8 @@ def chat_page(
         page = history.read(person, name, before=before)
     except Problem as problem:
         return error_page(request, problem)
+    if page.room.kind == Room.Kind.STRANGERS:
+        return HttpResponseRedirect(reverse("strangers"))
     if isinstance(person, User):
         user_name = person.shown_name
     context = {

@@ -8,7 +8,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from chat import accounts, views
 from chat.api import api
-from chat.pages import board, invites, settings
+from chat.pages import board, invites, settings, strangers
 from chat.pages import rooms as rooms_pages
 from chat.problems import prefers_html
 from chat.stream import endpoint, sse
@@ -54,6 +54,7 @@ urlpatterns = [
     path("accounts/password/", accounts.password, name="password"),
     path("accounts/close/", accounts.close, name="close"),
     path("accounts/invites/<str:secret>/", invites.invite, name="invite"),
+    path("strangers", strangers.strangers, name="strangers"),
     path("admin/", admin.site.urls),
     _api,
     path("<str:name>", views.room, name="room"),

@@ -8,6 +8,7 @@ moderation  mute, ban, remove; what is written into the audit
 people      accounts, guests, tokens, the first administrator
 operators   what only operators do, in the admin
 attempts    what may not be tried without end
+strangers   into the queue, on to the next, out of it; pairing: who is paired with whom; reports: block, report
 log         the event of a change; taking rights away
 """
 
@@ -33,6 +34,7 @@ from chat.actions.messages import (
     post_message,
 )
 from chat.actions.moderation import lift, restrict, restrict_author
+from chat.actions.pairing import stranger_data
 from chat.actions.people import (
     become_account,
     change_name,
@@ -49,6 +51,15 @@ from chat.actions.people import (
     sign_out,
     sign_up,
 )
+from chat.actions.reports import (
+    REASON_MAX,
+    admit_stranger,
+    bar_stranger,
+    block_stranger,
+    forget_blocks,
+    report_stranger,
+    settle_report,
+)
 from chat.actions.rooms import (
     DEFAULT_ROOM,
     TITLE_MAX,
@@ -60,41 +71,64 @@ from chat.actions.rooms import (
     restored,
     room_data,
 )
+from chat.actions.strangers import (
+    check_stranger,
+    find_stranger,
+    leave_strangers,
+    look_again,
+    meet,
+    meet_next,
+    prune_strangers,
+    stay,
+)
 
 __all__ = [
     "DEFAULT_ROOM",
     "IDEMPOTENCY_KEY_MAX",
     "INVITE_DAYS",
+    "REASON_MAX",
     "TITLE_MAX",
     "TOPIC_MAX",
     "Posted",
     "accept_invite",
+    "admit_stranger",
+    "bar_stranger",
     "become_account",
+    "block_stranger",
     "change_name",
     "change_password",
     "change_room",
+    "check_stranger",
     "check_text",
     "close_account",
     "create_room",
     "delete_message",
     "delete_room",
     "edit_message",
+    "find_stranger",
+    "forget_blocks",
     "forget_closings",
     "invite",
     "is_setup_token",
     "iso",
     "join_room",
     "leave_room",
+    "leave_strangers",
     "lift",
+    "look_again",
     "make_first_administrator",
     "make_guest",
     "make_room",
     "make_token",
+    "meet",
+    "meet_next",
     "message_data",
     "open_direct_room",
     "post_message",
     "prune_guests",
+    "prune_strangers",
     "remove_member",
+    "report_stranger",
     "restored",
     "restrict",
     "restrict_author",
@@ -103,8 +137,11 @@ __all__ = [
     "seen",
     "set_role",
     "set_staff",
+    "settle_report",
     "setup_token",
     "sign_out",
     "sign_up",
+    "stay",
+    "stranger_data",
     "withdraw_invite",
 ]

@@ -15,6 +15,7 @@ from django.utils import timezone
 from chat.actions.log import audit, revoke
 from chat.actions.presence import end_holds
 from chat.actions.rooms import DEFAULT_ROOM
+from chat.actions.strangers import leave_strangers
 from chat.models import ApiToken, Room, User, digest_of
 from chat.names import clean_person_name, person_keys
 
@@ -117,6 +118,7 @@ def seen(user: User) -> bool:
 
 def sign_out(user: User) -> None:
     """End what a person's streams receive by their rights; the session itself is ended by the view."""
+    leave_strangers(user)
     with transaction.atomic():
         revoke(_rooms_by_right(user))
         end_holds(user)
@@ -125,6 +127,7 @@ def sign_out(user: User) -> None:
 def close_account(actor: User, user: User) -> None:
     """Close an account: no sign-in, no token, nothing more received. What they wrote stays under their name, which
     nobody else gets. Raises ValidationError for the last administrator."""
+    leave_strangers(user)
     with transaction.atomic():
         administrators = User.objects.select_for_update(no_key=True).filter(is_superuser=True, is_active=True)
         if user.is_superuser and not administrators.exclude(pk=user.pk).exists():
@@ -153,6 +156,7 @@ def prune_guests(before: datetime) -> int:
     removed = 0
     idle = User.objects.filter(Q(last_seen_at__lt=before) | Q(last_seen_at=None, date_joined__lt=before), is_guest=True)
     for pk in list(idle.values_list("pk", flat=True)):
+        leave_strangers(User(pk=pk))
         with transaction.atomic():
             guest = idle.select_for_update(no_key=True).filter(pk=pk).first()
             if guest is None:  # back, or an account, meanwhile

@@ -16,6 +16,7 @@ from chat.api.people import router as people
 from chat.api.presence import router as presence
 from chat.api.restrictions import router as restrictions
 from chat.api.rooms import router as rooms
+from chat.api.strangers import router as strangers
 from chat.problems import Problem, error_page, problem_response
 
 
@@ -47,12 +48,14 @@ api = CorkboardAPI(
 for router in (rooms, members, invites, restrictions, messages, presence):
     api.add_router("/rooms", router)
 api.add_router("/accounts", people)
+api.add_router("/strangers", strangers)
 
 # The code of a refusal by the field that was wrong.
 FIELD_CODES = {
     "text": "TEXT_INVALID",
     "title": "TEXT_INVALID",
     "topic": "TEXT_INVALID",
+    "reason": "TEXT_INVALID",
     "from": "NAME_INVALID",
     "name": "NAME_INVALID",
     "client_id": "IDEMPOTENCY_KEY_INVALID",
