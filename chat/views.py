@@ -92,6 +92,7 @@ def _join_page(request: HttpRequest, name: str, error: str = "") -> HttpResponse
         "transport": transport,
         "sign_up_on": settings.SIGN_UP,
         "guests_on": settings.GUESTS,
+        "strangers_on": settings.STRANGERS,
     }
     return render(request, "join.html", context, status=422 if error else 200)
 

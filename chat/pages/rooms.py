@@ -4,6 +4,7 @@ import re
 import unicodedata
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -83,6 +84,7 @@ def _page(request: HttpRequest, form: dict[str, str], problem: Problem | None) -
         "error_field": FIELDS.get(problem.code, "form") if problem else "",
         "title_max": actions.TITLE_MAX,
         "topic_max": actions.TOPIC_MAX,
+        "strangers_on": settings.STRANGERS,
     }
     response = render(request, "rooms.html", context, status=problem.status if problem else 200)
     response["Cache-Control"] = "no-store"

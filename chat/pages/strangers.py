@@ -26,6 +26,7 @@ def strangers(request: HttpRequest) -> HttpResponse:
     state = directory.stranger_state(one)
     context = {
         **shown.page_context(person.shown_name if isinstance(person, User) else "", transport),
+        "room": {"name": "strangers", "title": "the stranger"},  # of the form: it is one for all partners
         "state": state["state"],
         "state_json": json.dumps(state),
         "is_barred": one is not None and one.barred_at is not None,
