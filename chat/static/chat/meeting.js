@@ -10,13 +10,15 @@ const ALONE = {
  * @param {HTMLElement} main the element with data-view
  * @param {(what: string, body?: URLSearchParams) => void} act meet, next, leave, block, report; again: the choice changed
  * @returns {{show: (view: string, state: object, partner: string) => void, refuse: (words: string) => void,
- *   isAgain: () => boolean}}
+ *   isAgain: () => boolean, isAsking: () => boolean}} whether to go on by itself; whether one is about to block or report
  */
 export function createMeeting(main, act) {
   const words = main.querySelector("[data-words]");
   const error = main.querySelector("[data-error]");
   const again = main.querySelector("[data-again]");
   const forms = [...main.querySelectorAll("[data-form]")];
+  let room = null;
+  const isAsking = () => forms.some((form) => !form.hidden);
   const buttonOf = (form) => main.querySelector(`[data-panel="${form.dataset.form}"]`);
 
   function open(form, isOpen) {
@@ -26,7 +28,9 @@ export function createMeeting(main, act) {
   }
 
   function show(view, state, partner) {
-    if (main.dataset.view !== view) forms.forEach((form) => open(form, false));
+    // Who writes a report goes on when the partner leaves; not when it would be about another one.
+    if (view !== "left" && state.pair?.room !== room) forms.forEach((form) => open(form, false));
+    room = state.pair?.room ?? (view === "left" ? room : null);
     main.dataset.view = view;
     const said = document.createElement("p");
     said.append(...wordsOf(view, state, partner, again?.checked));
@@ -46,7 +50,11 @@ export function createMeeting(main, act) {
   }
   for (const form of forms) {
     buttonOf(form).addEventListener("click", () => forms.forEach((other) => open(other, other === form && form.hidden)));
-    const cancel = () => (open(form, false), buttonOf(form).focus());
+    const cancel = () => {
+      open(form, false);
+      buttonOf(form).focus();
+      act("again");
+    };
     form.querySelector("[data-cancel]").addEventListener("click", cancel);
     form.addEventListener("keydown", (event) => event.key === "Escape" && cancel());
     form.addEventListener("submit", async (event) => {
@@ -69,7 +77,8 @@ export function createMeeting(main, act) {
       error.textContent = text;
       error.hidden = !text;
     },
-    isAgain: () => Boolean(again?.checked),
+    isAgain: () => Boolean(again?.checked) && !isAsking(),
+    isAsking,
   };
 }
 

@@ -88,7 +88,7 @@ function enter(given) {
   place.replaceChildren(fresh.stage);
   unread.count();
   composerForm.querySelector(".form-error").hidden = true;
-  if (matchMedia("(hover: hover)").matches) composerForm.elements.text.focus({ preventScroll: true });
+  if (matchMedia("(hover: hover)").matches && !meeting.isAsking()) composerForm.elements.text.focus({ preventScroll: true });
   follow(fresh);
 }
 
