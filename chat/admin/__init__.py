@@ -5,8 +5,9 @@ members    who belongs to them
 people     accounts and guests, API tokens
 messages   what was said: searched, and its text deleted
 records    mutes and bans, invites, the audit
+strangers  who may meet strangers, and what was reported
 """
 
-from chat.admin import members, messages, people, records, rooms
+from chat.admin import members, messages, people, records, rooms, strangers
 
-__all__ = ["members", "messages", "people", "records", "rooms"]
+__all__ = ["members", "messages", "people", "records", "rooms", "strangers"]
