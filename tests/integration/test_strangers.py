@@ -1,4 +1,4 @@
-"""Strangers on the running service: hundreds at once on both databases, over several workers; and on every transport."""
+"""Strangers on the running service: hundreds at once on both databases, over several workers; every transport."""
 
 import random
 import threading
