@@ -5,8 +5,9 @@ an event `stranger` in the room of their own.
 """
 
 import secrets
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
@@ -24,6 +25,7 @@ AGAIN = timedelta(seconds=10)  # how long two who have just met wait for others 
 
 State: TypeAlias = Stranger.State
 Reason: TypeAlias = Stranger.Reason
+_LINE = threading.Lock()
 _LOCK = 53_707_331  # any number that nothing else in the database locks
 
 
@@ -115,8 +117,12 @@ class Round:
 
 @contextmanager
 def a_round() -> Iterator[Round]:
-    """One change at a time, over all processes. SQLite's transactions wait for each other anyway."""
-    with transaction.atomic():
+    """One change at a time, over all processes. SQLite's transactions wait for each other anyway, but by asking again
+    and again, and who asks last may be first: so the threads of a process stand in line before that.
+    """
+    # Not inside a transaction, which holds what somebody in the line may wait for.
+    line = nullcontext() if connection.in_atomic_block else _LINE
+    with line, transaction.atomic():
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])

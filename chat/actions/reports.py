@@ -36,8 +36,8 @@ def report_stranger(person: Person, reason: str = "") -> Stranger:
     reason = reason.replace("\r\n", "\n").strip()
     if len(reason) > REASON_MAX or has_control_characters(reason, allow="\n\t"):
         raise Problem("TEXT_INVALID", f"A reason has at most {REASON_MAX} characters, none of them control characters.")
-    attempt(Limit("report a stranger", str(user.pk), REPORTS_PER_DAY, 86_400))
     with a_round() as current:
+        attempt(Limit("report a stranger", str(user.pk), REPORTS_PER_DAY, 86_400))
         one = current.visitor(user)
         whom = _partner_of(one)
         Report.objects.create(by=user, whom=whom, reason=reason, excerpt=_excerpt(one), created=current.now)

@@ -32,14 +32,12 @@ def meet(person: Person) -> Stranger:
     """Look for a partner: paired at once, or waiting. Who waits or is paired already stays so: two tabs are one
     visitor. Raises Problem."""
     user = check_stranger(person)
-    found = find_stranger(user)
-    if found is None or found.state == State.IDLE:
-        _limit(user)
     with a_round() as current:
         one = _seen(current, user)
         if one.state == State.PAIRED and not _has_partner(one, current.now):
             current.idle(one, other=Reason.AWAY)
         if one.state == State.IDLE:
+            _limit(user)
             current.wait(one)
         if one.state == State.WAITING:
             current.pair(one)
@@ -69,8 +67,8 @@ def stay(person: Person) -> Stranger | None:
 def meet_next(person: Person) -> Stranger:
     """Leave the partner, if there is one, and look for another. Raises Problem."""
     user = check_stranger(person)
-    _limit(user)
     with a_round() as current:
+        _limit(user)
         one = _seen(current, user)
         if one.state == State.PAIRED:
             current.idle(one)
@@ -186,4 +184,6 @@ def _lost(now: datetime) -> Any:
 
 
 def _limit(user: User) -> None:
+    """Raise Problem for who looks for partners too often. In a round: one transaction less, and what is refused need
+    not count."""
     attempt(Limit("meet a stranger", str(user.pk), MEETINGS, MEETINGS_SECONDS))
