@@ -28,7 +28,7 @@ from chat.models import (
     digest_of,
 )
 from chat.names import HIDDEN_ROOM_PREFIX, ROOM_NAME_RULE, is_room_name, person_keys, room_key
-from chat.problems import Problem, room_invalid
+from chat.problems import Problem, partner_missing, room_invalid
 
 Person = User | AnonymousUser
 
@@ -80,8 +80,11 @@ def known_room(person: Person, name: str) -> Room:
 
 
 def known_rooms(person: Person) -> RoomQuerySet:
-    """The rooms that `person` may know of and read, each with `role`, by name. One query."""
-    rooms = Room.objects.live().order_by("name_key")
+    """The rooms that `person` may know of and read, each with `role`, by name. One query.
+
+    Those of strangers are on no list: they last as long as a pair, and belong to the page of strangers.
+    """
+    rooms = Room.objects.live().exclude(kind=Room.Kind.STRANGERS).order_by("name_key")
     if not isinstance(person, User):
         return rooms.filter(visibility=Room.Visibility.OPEN)
     mine = Membership.objects.filter(room=OuterRef("pk"), user=person)
@@ -96,6 +99,8 @@ def known_rooms(person: Person) -> RoomQuerySet:
 def check_post(person: Person, claim: ClaimedEvent) -> None:
     """Raise Problem when `person` may not post into the claimed room."""
     _check_visible(person, claim.visibility, claim.role)
+    if claim.kind == Room.Kind.STRANGERS and claim.alias is None:
+        raise partner_missing()
     if claim.restriction == Restriction.Kind.BAN:
         raise _banned_problem()
     if claim.restriction == Restriction.Kind.MUTE:
@@ -127,6 +132,21 @@ def check_create_room(person: Person, name: str) -> None:
         raise Problem("ROOM_ACCESS_DENIED", "Only people with an account make rooms here.")
     if who == "staff" and not person.is_staff:
         raise Problem("ROOM_ACCESS_DENIED", "Only staff make rooms here.")
+
+
+def no_such_room(person: Person, name: str) -> Problem:
+    """Why nothing can be posted in a room that is not there: to one of a pair whose room died, that nobody is left."""
+    if isinstance(person, User):
+        mine = Membership.objects.filter(user=person, room__name_key=room_key(name), room__kind=Room.Kind.STRANGERS)
+        if mine.exists():
+            return partner_missing()
+    return room_invalid()
+
+
+def check_named(room: Room) -> None:
+    """Raise Problem for a room in which people are told nobody's name."""
+    if room.kind == Room.Kind.STRANGERS:
+        raise Problem("ROOM_ACCESS_DENIED", "Nobody is told who strangers are.")
 
 
 def is_open_name(name: str) -> bool:
@@ -358,7 +378,7 @@ def person_of(request: HttpRequest, scope: Scope = Scope.MANAGE) -> Person:
     if (bearer := _bearer(request)) is not None:
         check_scope(bearer, scope)
         return bearer
-    return _session(request) if _is_from_own_page(request) else AnonymousUser()
+    return _session(request) if is_from_own_page(request) else AnonymousUser()
 
 
 def reader_of(request: HttpRequest, scope: Scope = Scope.READ) -> Person:
@@ -407,7 +427,8 @@ def _is_foreign(request: HttpRequest) -> bool:
     return (origin is not None and not _is_own_origin(request, origin)) or site in ("cross-site", "same-site")
 
 
-def _is_from_own_page(request: HttpRequest) -> bool:
+def is_from_own_page(request: HttpRequest) -> bool:
+    """Whether the browser says that the request comes from a page of ours."""
     origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
     return not _is_foreign(request) and (origin is not None or site is not None)
 

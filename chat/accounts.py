@@ -210,11 +210,11 @@ def _check_password(user: User, form: PersonForm) -> None:
 
 def _enter(request: HttpRequest, user: User) -> HttpResponse:
     """Sign in, under a new session key, and go on to where one came from."""
-    login(request, user)
     response = HttpResponseRedirect(_next(request), status=303)
     if user.is_guest:
-        request.session.set_expiry(settings.GUEST_DAYS * 86_400)
+        signin.begin_guest(request, user)
         return response
+    login(request, user)
     return signin.remember_device(response, user)
 
 

@@ -10,7 +10,18 @@ from django.utils import timezone
 
 from chat import access, actions, eventlog
 from chat.access import Person
-from chat.models import ApiToken, Delivery, IncomingHook, Invite, Membership, OutgoingHook, Restriction, Room, User
+from chat.models import (
+    ApiToken,
+    Delivery,
+    IncomingHook,
+    Invite,
+    Membership,
+    OutgoingHook,
+    Restriction,
+    Room,
+    Stranger,
+    User,
+)
 from chat.names import has_control_characters, person_key
 from chat.problems import Problem
 
@@ -244,6 +255,16 @@ def deliveries(hook: OutgoingHook, limit: int = DELIVERIES_MAX) -> list[Delivery
 def _hook_data(kind: str, hook: IncomingHook | OutgoingHook) -> dict[str, Any]:
     by = hook.created_by.username if hook.created_by else None
     return {"id": hook.public_id, "kind": kind, "by": by, "created": actions.iso(hook.created)}
+
+
+def stranger_state(one: Stranger | None) -> dict[str, Any]:
+    """A visitor of the queue to themselves, None for who never was one. The position is not newer than the rest."""
+    if one is None:
+        nothing = dict.fromkeys(("room", "last-event-id", "since", "pair", "look-again"))
+        return {"state": Stranger.State.IDLE, "reason": "", **nothing}
+    token = eventlog.token(one.room.name, one.room.counter)
+    look_again = actions.look_again(one) if one.state != Stranger.State.IDLE else None
+    return {**actions.stranger_data(one), "last-event-id": token, "look-again": look_again}
 
 
 def _restriction_id(restriction: Restriction) -> str:

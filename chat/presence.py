@@ -24,6 +24,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections
 
 from chat import access, publish
 from chat.actions import presence as rows
+from chat.actions import strangers
 from chat.actions.presence import Place
 from chat.channels import PersonChannel
 from chat.models import Presence, Room
@@ -39,6 +40,7 @@ AGAIN = 5.0  # a hold that goes on after its end was published is told again
 SLACK = 2.0  # a lease runs out a little later than its repetition is due
 EXTEND = 15.0  # how often the rows are extended
 LEASE = timedelta(seconds=TTL)  # of a row: without this process nobody is listed for longer
+SWEEP = 5.0  # how often it is looked for strangers who are gone without a word
 BIG_ROOM_PAUSE = 10.0  # a big room hears of its number of people that often at most
 
 
@@ -72,6 +74,7 @@ class Companion:
         self._grace: dict[Place, float] = {}
         self._rights: dict[int, int] = {}
         self._told: dict[int, float] = {}
+        self._sweep_at = now + TTL  # by then those who are there are confirmed
         self._extend(now)
         # Rooms that have not heard their number of people: a companion before this one may have died before saying it.
         self._untold = {room for _, room in self._present}
@@ -105,6 +108,9 @@ class Companion:
         self._rights = {room.pk: room.rights for room in rooms.values()}
         self._end_holds(rooms, now)
         self._tell(rooms, now)
+        if now >= self._sweep_at:
+            strangers.sweep()
+            self._sweep_at = now + SWEEP
         if now >= self._extend_at:
             self._extend(now)
 
@@ -146,6 +152,7 @@ class Companion:
         if not places:
             return
         gone = rows.depart(places)
+        strangers.gone([user for user, room in places if room in rooms and rooms[room].kind == Room.Kind.STRANGERS])
         self._present -= places
         for place in places:
             self._leaving.pop(place, None)

@@ -27,6 +27,7 @@ STATUS = {
     "NOT_ACCEPTABLE": 406,
     "NAME_TAKEN": 409,
     "ROOM_TAKEN": 409,
+    "PARTNER_MISSING": 409,
     "BODY_TOO_LARGE": 413,
     "FRAME_TOO_LARGE": 413,
     "CONTENT_TYPE_UNSUPPORTED": 415,
@@ -87,6 +88,11 @@ def problem_response(problem: Problem) -> JsonResponse:
 def room_invalid() -> Problem:
     """There is no such room, or none that this reader may know of: both look the same."""
     return Problem("ROOM_INVALID", "There is no room of this name.")
+
+
+def partner_missing() -> Problem:
+    """Who writes to strangers has met nobody, or nobody any more."""
+    return Problem("PARTNER_MISSING", "Nobody is here to read this. Your text stays here until you meet somebody.")
 
 
 def prefers_html(request: HttpRequest) -> bool:

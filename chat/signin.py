@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import login
 from django.contrib.auth.backends import ModelBackend
 from django.core import signing
 from django.db import DatabaseError
@@ -85,6 +86,12 @@ def _attempt(request: HttpRequest, name: str) -> list[Limit]:
 def limit_new(request: HttpRequest, what: str) -> None:
     """Count an attempt to make an account or a guest. Raises Problem TOO_MANY_ATTEMPTS."""
     attempt([Limit(what, network_of(request), NEW_PER_ADDRESS, NEW_SECONDS)])
+
+
+def begin_guest(request: HttpRequest, user: User) -> None:
+    """Sign a guest in, under a new session key, for as long as guests are kept."""
+    login(request, user)
+    request.session.set_expiry(settings.GUEST_DAYS * 86_400)
 
 
 def is_own_password(user: User, password: str) -> bool:

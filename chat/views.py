@@ -14,7 +14,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods, require_safe
 
 from chat import access, actions, history, publish, shown
-from chat.models import User
+from chat.models import Room, User
 from chat.names import PERSON_NAME_MAX
 from chat.problems import Problem, error_page, problem_response
 
@@ -56,6 +56,8 @@ def chat_page(
         page = history.read(person, name, before=before)
     except Problem as problem:
         return error_page(request, problem)
+    if page.room.kind == Room.Kind.STRANGERS:
+        return HttpResponseRedirect(reverse("strangers"))
     if isinstance(person, User):
         user_name = person.shown_name
     context = {
@@ -88,6 +90,7 @@ def _join_page(request: HttpRequest, name: str, error: str = "") -> HttpResponse
         "transport": transport,
         "sign_up_on": settings.SIGN_UP,
         "guests_on": settings.GUESTS,
+        "strangers_on": settings.STRANGERS,
     }
     return render(request, "join.html", context, status=422 if error else 200)
 

@@ -161,7 +161,7 @@ EVENTSTREAM_CHANNELMANAGER_CLASS = "chat.channels.RoomChannelManager"
 
 # Pages of other sites that may use the API and the streams: with tokens, never with cookies.
 CORS_ALLOWED_ORIGINS = env.items("CORS_ORIGINS")
-CORS_URLS_REGEX = r"^/(api|events|presence|rooms)/"
+CORS_URLS_REGEX = r"^/(api|events|presence|rooms|strangers)/"
 CORS_ALLOW_HEADERS = ["accept", "authorization", "content-type", "idempotency-key", "last-event-id", "prefer"]
 CORS_EXPOSE_HEADERS = ["last-event-id", "link", "preference-applied", "retry-after"]
 
@@ -173,6 +173,8 @@ GUEST_DAYS = env.integer("GUEST_DAYS", 30, at_least=1, at_most=3650)
 # Who makes bots; and for how many days an API token can be good, 0 for tokens without an end.
 BOTS = env.text("BOTS", "accounts", choices=("accounts", "staff", "off"))
 TOKEN_DAYS_MAX = env.integer("TOKEN_DAYS_MAX", 365, at_least=0, at_most=3650)
+# Whether people can meet strangers at /strangers.
+STRANGERS = env.boolean("STRANGERS", True)
 ROOM_CREATION = env.text("ROOM_CREATION", "anyone", choices=("anyone", "accounts", "staff"))
 RETENTION_HOURS = env.integer("RETENTION_HOURS", 24, at_least=1, at_most=876_000)
 EDIT_MINUTES = env.integer("EDIT_MINUTES", 60, at_least=0, at_most=525_600)

@@ -10,7 +10,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from chat import accounts, views
 from chat.api import api
-from chat.pages import board, bots, broadcast, invites, settings, tokens
+from chat.pages import board, bots, broadcast, invites, settings, strangers, tokens
 from chat.pages import hooks as hooks_pages
 from chat.pages import rooms as rooms_pages
 from chat.problems import prefers_html
@@ -72,6 +72,7 @@ urlpatterns = [
     path("accounts/tokens/", _page_or_api(tokens.own_tokens), name="tokens"),
     path("accounts/bots/", _page_or_api(bots.bots), name="bots"),
     path("accounts/bots/<str:username>/tokens/", _page_or_api(tokens.bot_tokens), name="bot-tokens"),
+    path("strangers", strangers.strangers, name="strangers"),
     path("admin/", admin.site.urls),
     _api,
     path("<str:name>", views.room, name="room"),

@@ -13,6 +13,7 @@ operators   what only operators do, in the admin
 hooks       webhooks: made, tested, switched, withdrawn
 deliveries  what the companion of outgoing webhooks writes
 limits      what may not be done without end
+strangers   into the queue, on to the next, out of it; pairing: who is paired with whom; reports: block, report
 log         the event of a change; taking rights away
 """
 
@@ -48,6 +49,7 @@ from chat.actions.messages import (
     post_message,
 )
 from chat.actions.moderation import lift, restrict, restrict_author
+from chat.actions.pairing import stranger_data
 from chat.actions.people import (
     NAME_TAKEN,
     become_account,
@@ -65,6 +67,15 @@ from chat.actions.people import (
     sign_out,
     sign_up,
 )
+from chat.actions.reports import (
+    REASON_MAX,
+    admit_stranger,
+    bar_stranger,
+    block_stranger,
+    forget_blocks,
+    report_stranger,
+    settle_report,
+)
 from chat.actions.rooms import (
     DEFAULT_ROOM,
     TITLE_MAX,
@@ -75,6 +86,16 @@ from chat.actions.rooms import (
     make_room,
     restored,
     room_data,
+)
+from chat.actions.strangers import (
+    check_stranger,
+    find_stranger,
+    leave_strangers,
+    look_again,
+    meet,
+    meet_next,
+    prune_strangers,
+    stay,
 )
 from chat.actions.tokens import (
     TOKEN_DAYS,
@@ -91,6 +112,7 @@ __all__ = [
     "IDEMPOTENCY_KEY_MAX",
     "INVITE_DAYS",
     "NAME_TAKEN",
+    "REASON_MAX",
     "TITLE_MAX",
     "TOKEN_DAYS",
     "TOPIC_MAX",
@@ -98,11 +120,15 @@ __all__ = [
     "Posted",
     "accept_invite",
     "add_bot",
+    "admit_stranger",
+    "bar_stranger",
     "become_account",
+    "block_stranger",
     "broadcast",
     "change_name",
     "change_password",
     "change_room",
+    "check_stranger",
     "check_text",
     "close_account",
     "close_bot",
@@ -113,6 +139,8 @@ __all__ = [
     "enable_hook",
     "end_expired_tokens",
     "end_session",
+    "find_stranger",
+    "forget_blocks",
     "forget_closings",
     "invite",
     "is_setup_token",
@@ -120,7 +148,9 @@ __all__ = [
     "issue_token",
     "join_room",
     "leave_room",
+    "leave_strangers",
     "lift",
+    "look_again",
     "make_bot",
     "make_first_administrator",
     "make_guest",
@@ -128,11 +158,15 @@ __all__ = [
     "make_outgoing_hook",
     "make_room",
     "make_token",
+    "meet",
+    "meet_next",
     "message_data",
     "open_direct_room",
     "post_message",
     "prune_guests",
+    "prune_strangers",
     "remove_member",
+    "report_stranger",
     "restored",
     "restrict",
     "restrict_author",
@@ -142,9 +176,12 @@ __all__ = [
     "seen",
     "set_role",
     "set_staff",
+    "settle_report",
     "setup_token",
     "sign_out",
     "sign_up",
+    "stay",
+    "stranger_data",
     "test_hook",
     "token_used",
     "withdraw_hook",

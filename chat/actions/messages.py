@@ -225,7 +225,7 @@ def _store_message(draft: _Draft, room_name: str) -> Posted:
         room_id=claim.room_id,
         eid=claim.eid,
         author_id=draft.person.pk,
-        name=draft.name,
+        name=claim.alias or draft.name,
         is_bot=isinstance(draft.person, User) and draft.person.is_bot,
         type=draft.type,
         text=draft.text,
@@ -247,7 +247,7 @@ def _claim(draft: _Draft, room_name: str, now: datetime) -> ClaimedEvent:
         room_name, now, user_id=person.pk, name_keys=person_keys(draft.name), address=draft.address
     )
     if claim is None:  # a deleted room
-        raise room_invalid()
+        raise access.no_such_room(person, room_name)
     if claim.is_new_room:  # refused, it is rolled back with the rest
         access.check_create_room(person, room_name)
     return claim
@@ -266,6 +266,8 @@ def _repeated(draft: _Draft, room_name: str) -> Posted | None:
         return None
     # One that was changed since can't be compared any more; the key was used, and this is the message.
     was_changed = message.edited_at or message.deleted_at
-    if not was_changed and (message.text, message.name, message.type) != (draft.text, draft.name, draft.type):
+    # Whoever is signed in posts under a name that is not theirs to send.
+    name = message.name if draft.person.is_authenticated else draft.name
+    if not was_changed and (message.text, message.name, message.type) != (draft.text, name, draft.type):
         raise Problem("IDEMPOTENCY_KEY_REUSED", "This idempotency key was used for another message.")
     return Posted(message_data(message.room.name, message), created=False)

@@ -16,6 +16,7 @@ from chat.actions.log import audit, revoke
 from chat.actions.members import hand_over
 from chat.actions.presence import end_holds
 from chat.actions.rooms import DEFAULT_ROOM
+from chat.actions.strangers import leave_strangers
 from chat.models import Invite, Room, Session, User
 from chat.names import clean_person_name, person_keys
 
@@ -122,6 +123,8 @@ def seen(user: User) -> bool:
 
 def sign_out(*users: User) -> None:
     """End what people's streams receive by their rights."""
+    for user in users:
+        leave_strangers(user)
     with transaction.atomic():
         # The rooms of all at once: `revoke` locks them in one order.
         revoke({room for user in users for room in _rooms_by_right(user)})
@@ -144,6 +147,7 @@ def close_account(actor: User, user: User) -> None:
     """Close an account, and its bots: no sign-in, no token, nothing more received. What they wrote stays under their
     name, which nobody else gets; what only they owned goes to another member. Raises ValidationError for the last
     administrator."""
+    leave_strangers(user)
     with transaction.atomic():
         administrators = User.objects.select_for_update(no_key=True).filter(is_superuser=True, is_active=True)
         if user.is_superuser and not administrators.exclude(pk=user.pk).exists():
@@ -179,6 +183,7 @@ def prune_guests(before: datetime) -> int:
     removed = 0
     idle = User.objects.filter(Q(last_seen_at__lt=before) | Q(last_seen_at=None, date_joined__lt=before), is_guest=True)
     for pk in list(idle.values_list("pk", flat=True)):
+        leave_strangers(User(pk=pk))
         with transaction.atomic():
             guest = idle.select_for_update(no_key=True).filter(pk=pk).first()
             if guest is None:  # back, or an account, meanwhile

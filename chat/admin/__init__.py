@@ -6,8 +6,9 @@ people     accounts and guests, API tokens
 messages   what was said: searched, and its text deleted
 records    mutes and bans, invites, the audit
 hooks      webhooks
+strangers  who may meet strangers, and what was reported
 """
 
-from chat.admin import hooks, members, messages, people, records, rooms
+from chat.admin import hooks, members, messages, people, records, rooms, strangers
 
-__all__ = ["hooks", "members", "messages", "people", "records", "rooms"]
+__all__ = ["hooks", "members", "messages", "people", "records", "rooms", "strangers"]

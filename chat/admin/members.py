@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from chat import access, actions
 from chat.actions import operators
 from chat.admin.base import ReadOnlyAdmin, TabularInline, operator_of
-from chat.models import Membership, User
+from chat.models import Membership, Room, User
 
 
 class NewMemberInline(TabularInline):
@@ -74,7 +74,8 @@ class MembershipAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
         """Those of rooms that were not deleted."""
-        return super().get_queryset(request).filter(room__deleted_at=None)
+        members = super().get_queryset(request).filter(room__deleted_at=None)
+        return members.exclude(room__kind=Room.Kind.STRANGERS)
 
     def delete_model(self, request: HttpRequest, obj: Membership) -> None:
         """Take them off the room."""

@@ -99,7 +99,8 @@ class RoomAdmin(ChatAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Room]:
         """With the number of members, counted for the rows of the page only."""
         count = Membership.objects.filter(room=OuterRef("pk")).order_by().values("room").values(n=Count("pk"))
-        return Room.objects.live().annotate(member_count=Coalesce(Subquery(count), 0)).order_by(*self.ordering)
+        rooms = Room.objects.live().exclude(kind=Room.Kind.STRANGERS)  # they are nobody's to manage
+        return rooms.annotate(member_count=Coalesce(Subquery(count), 0)).order_by(*self.ordering)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """A new room has a name to choose."""

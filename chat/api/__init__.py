@@ -20,6 +20,7 @@ from chat.api.people import router as people
 from chat.api.presence import router as presence
 from chat.api.restrictions import router as restrictions
 from chat.api.rooms import router as rooms
+from chat.api.strangers import router as strangers
 from chat.api.tokens import router as tokens
 from chat.problems import Problem, error_page, problem_response
 
@@ -56,12 +57,14 @@ api.add_router("/hooks", incoming)
 for router in (people, tokens, bots):
     api.add_router("/accounts", router)
 api.add_router("/api", broadcast)
+api.add_router("/strangers", strangers)
 
 # The code of a refusal by the field that was wrong.
 FIELD_CODES = {
     "text": "TEXT_INVALID",
     "title": "TEXT_INVALID",
     "topic": "TEXT_INVALID",
+    "reason": "TEXT_INVALID",
     "from": "NAME_INVALID",
     "name": "NAME_INVALID",
     "url": "URL_INVALID",

@@ -15,6 +15,7 @@ router = Router(tags=["members"])
 def list_members(request: HttpRequest, name: str) -> HttpResponse:
     """The members, to everybody who may read the room; at most 1,000."""
     room = access.known_room(access.reader_of(request), name)
+    access.check_named(room)
     return answer({"members": [directory.member_data(membership) for membership in directory.members(room)]})
 
 

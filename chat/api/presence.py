@@ -43,6 +43,7 @@ def people(request: HttpRequest, name: str) -> HttpResponse:
     room = access.find_room(access.reader_of(request), name)
     if room is None:
         raise room_invalid()
+    access.check_named(room)
     present = Presence.objects.filter(room=room, until__gt=timezone.now(), user__is_active=True)
     found = list(present.select_related("user").order_by("since", "pk")[: LISTED_MAX + 1])
     count = present.count() if len(found) > LISTED_MAX else len(found)

@@ -10,6 +10,7 @@ sessions  sessions of browsers
 limits    counts of what is limited
 hooks     webhooks, and the log of their deliveries
 records   the audit
+strangers  visitors who meet strangers, blocks, reports
 """
 
 from chat.models.hooks import Delivery, IncomingHook, OutgoingHook
@@ -20,12 +21,14 @@ from chat.models.people import ALL_SCOPES, TOKEN_NAME_MAX, ApiToken, Scope, User
 from chat.models.records import AuditEntry
 from chat.models.rooms import ClaimedEvent, Restore, Room, RoomQuerySet
 from chat.models.sessions import Session
+from chat.models.strangers import Block, Report, Stranger, StrangerQuerySet
 
 __all__ = [
     "ALL_SCOPES",
     "TOKEN_NAME_MAX",
     "ApiToken",
     "AuditEntry",
+    "Block",
     "ClaimedEvent",
     "Closing",
     "Delivery",
@@ -37,12 +40,15 @@ __all__ = [
     "MessageQuerySet",
     "OutgoingHook",
     "Presence",
+    "Report",
     "Restore",
     "Restriction",
     "Room",
     "RoomQuerySet",
     "Scope",
     "Session",
+    "Stranger",
+    "StrangerQuerySet",
     "Tally",
     "User",
     "digest_of",

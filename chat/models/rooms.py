@@ -29,6 +29,8 @@ class ClaimedEvent:
     restriction: str | None = None
     is_first: bool = False
     is_new_room: bool = False
+    kind: str = "room"
+    alias: str | None = None  # of one of a pair of strangers, in the room of the two
 
 
 _MAKE = """
@@ -50,7 +52,9 @@ RETURNING id, name, visibility, rights, counter, pruned_through, archived_at, cr
     EXISTS (SELECT 1 FROM chat_user WHERE name_key IN (%s, %s, %s) OR username_key IN (%s, %s, %s)),
     (SELECT MIN(kind) FROM chat_restriction WHERE room_id = chat_room.id
         AND (user_id IN (%s, (SELECT owner_id FROM chat_user WHERE id = %s)) OR (address = %s AND address <> ''))
-        AND (until IS NULL OR until > %s))
+        AND (until IS NULL OR until > %s)),
+    kind, CASE WHEN kind = 'strangers' THEN
+        (SELECT alias FROM chat_stranger WHERE pair_room_id = chat_room.id AND user_id = %s) END
 """
 _NO_NAMES = ("",) * 6
 # Every reader who comes back asks this. Written out, since the ORM takes five times as long to say the same.
@@ -87,7 +91,7 @@ class RoomQuerySet(models.QuerySet["Room"]):
         gives the id back: ids have no hole.
         """
         stamp = connection.ops.adapt_datetimefield_value(now)
-        return self._claim(_CLAIM, [stamp, key], stamp, (user_id, *_NO_NAMES, user_id, user_id, "", stamp))
+        return self._claim(_CLAIM, [stamp, key], stamp, (user_id, *_NO_NAMES, user_id, user_id, "", stamp, user_id))
 
     def claim_or_make(
         self, name: str, now: datetime, *, user_id: int | None, name_keys: tuple[str, str, str], address: str = ""
@@ -100,7 +104,8 @@ class RoomQuerySet(models.QuerySet["Room"]):
         """
         stamp = connection.ops.adapt_datetimefield_value(now)
         values = [name, room_key(name), name, user_id, stamp, stamp]
-        return self._claim(_MAKE, values, stamp, (user_id, *name_keys, *name_keys, user_id, user_id, address, stamp))
+        about = (user_id, *name_keys, *name_keys, user_id, user_id, address, stamp, user_id)
+        return self._claim(_MAKE, values, stamp, about)
 
     @staticmethod
     def _claim(statement: str, values: list[Any], stamp: Any, about: tuple[Any, ...]) -> ClaimedEvent | None:
@@ -109,12 +114,14 @@ class RoomQuerySet(models.QuerySet["Room"]):
             row = cursor.fetchone()
         if row is None:
             return None
-        room_id, name, visibility, rights, eid, pruned_through, archived_at, created, role, taken, kind = row
+        room_id, name, visibility, rights, eid, pruned_through, archived_at, created, role, taken, *rest = row
+        restriction, kind, alias = rest
         is_first = eid == pruned_through + 1
         # As texts: SQLite takes a text and gives a datetime back.
         is_new = is_first and str(created) == str(stamp)
         archived = archived_at is not None
-        return ClaimedEvent(room_id, name, visibility, rights, eid, archived, role, bool(taken), kind, is_first, is_new)
+        standing = (role, bool(taken), restriction, is_first, is_new, kind, alias)
+        return ClaimedEvent(room_id, name, visibility, rights, eid, archived, *standing)
 
 
 class Room(models.Model):

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -85,6 +86,7 @@ def _page(request: HttpRequest, form: dict[str, str], problem: Problem | None) -
         "notices": [(notice.extra_tags, notice.message) for notice in messages.get_messages(request)],
         "title_max": actions.TITLE_MAX,
         "topic_max": actions.TOPIC_MAX,
+        "strangers_on": settings.STRANGERS,
     }
     response = render(request, "rooms.html", context, status=problem.status if problem else 200)
     response["Cache-Control"] = "no-store"

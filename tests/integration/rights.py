@@ -66,6 +66,8 @@ def _make(requests: list[str]) -> dict[str, Any]:
         headers[name] = {"Authorization": f"Bearer {actions.make_token(users[name])}"}
     for name in ("bob", "sam", "gina"):
         headers[name] = {"Cookie": f"sessionid={session_of(users[name])}"}
+    for name in PEOPLE[:-1]:
+        _meet(users[name], users["dora"])
     cells = {
         f"{request}|{kind}|{person}": _room(users, kind, number, person)
         for number, request in enumerate(requests)
@@ -73,6 +75,13 @@ def _make(requests: list[str]) -> dict[str, Any]:
         for person in PEOPLE
     }
     return {"headers": headers, "cells": cells}
+
+
+def _meet(one: User, other: User) -> None:
+    """Each has met a stranger, and so has somebody to report and to block."""
+    actions.meet(other)
+    actions.meet(one)
+    actions.leave_strangers(one)
 
 
 def _room(users: dict[str, User], kind: str, number: int, person: str) -> dict[str, Any]:

@@ -19,10 +19,11 @@ LAYERS: list[set[str]] = [
     {f"chat.api.{noun}" for noun in ("rooms", "members", "invites", "restrictions", "messages", "people", "presence")}
     | {"chat.api.hooks", "chat.api.incoming"},
     {"chat.api.tokens", "chat.api.bots", "chat.api.broadcast"},
+    {"chat.api.strangers"},
     {"chat.api.answers", "chat.api.schemas", "chat.api.parser"},
     {"chat.stream.endpoint", "chat.pages.rooms", "chat.pages.settings", "chat.pages.board", "chat.pages.invites"}
     | {"chat.pages.hooks"},
-    {"chat.pages.tokens", "chat.pages.bots", "chat.pages.broadcast"},
+    {"chat.pages.tokens", "chat.pages.bots", "chat.pages.broadcast", "chat.pages.strangers"},
     {"chat.pages.entry"},
     {"chat.stream.presence"},
     {"chat.accounts"},
@@ -35,7 +36,9 @@ LAYERS: list[set[str]] = [
     {"chat.actions.operators", "chat.actions.hooks"},
     {"chat.actions.tokens", "chat.actions.bots", "chat.actions.broadcasts"},
     {"chat.actions.messages", "chat.actions.moderation", "chat.actions.people"},
-    {"chat.actions.members", "chat.actions.presence"},
+    {"chat.actions.reports"},
+    {"chat.actions.strangers"},
+    {"chat.actions.members", "chat.actions.presence", "chat.actions.pairing"},
     {"chat.actions.rooms"},
     {"chat.actions.deliveries"},
     {"chat.actions.log", "chat.actions.limits"},
@@ -54,11 +57,13 @@ LAYERS: list[set[str]] = [
         "chat.models.sessions",
         "chat.models.limits",
         "chat.models.hooks",
+        "chat.models.strangers",
     },
     {"chat.models.rooms"},
     {"chat.models.people"},
     {"server.settings"},
     {"chat.names"},
+    {"chat.aliases"},
     {"chat.skeleton", "chat.problems", "chat.apps", "server.env", "server.staticfiles", "server.redact"},
 ]
 GRIP = {"django_eventstream", "django_grip", "gripcontrol", "pubcontrol", "zmq"}

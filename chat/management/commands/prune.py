@@ -50,6 +50,7 @@ class Command(BaseCommand):
         now = timezone.now()
         events = eventlog.prune(now - timedelta(hours=settings.RETENTION_HOURS))
         guests = actions.prune_guests(now - timedelta(days=settings.GUEST_DAYS))
+        actions.prune_strangers()
         actions.forget_closings(now - CLOSINGS_KEPT)
         prune_tallies(now)
         prune_deliveries(now)

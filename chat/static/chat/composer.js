@@ -7,8 +7,9 @@ const NEAR_LIMIT = 0.1;
  * @param {number} max the limit of a message, in characters
  * @param {(text: string, type?: string) => void} onSend
  * @param {boolean} [focus] whether to begin there
- * @returns {{close: (words: string, link?: {href?: string, title?: string}) => void, open: () => void}} whether one may
- *   write, and why not
+ * @returns {{close: (words: string, link?: {href?: string, title?: string}) => void, open: () => void,
+ *   restore: (text: string) => void}} whether one may write, and why not; and a text that could not be sent goes back,
+ *   before what was written since
  */
 export function createComposer(form, max, onSend, focus = true) {
   const field = form.elements.text;
@@ -66,7 +67,12 @@ export function createComposer(form, max, onSend, focus = true) {
   field.value ||= recall(draftKey);
   changed();
   if (focus && matchMedia("(hover: hover)").matches) field.focus({ preventScroll: true });
-  return { close, open: () => close("") };
+  function restore(text) {
+    field.value = field.value ? `${text}\n${field.value}` : text;
+    changed();
+  }
+
+  return { close, open: () => close(""), restore };
 }
 
 /**

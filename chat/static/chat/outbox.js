@@ -5,6 +5,7 @@ export class Outbox {
   #url;
   #user;
   #log;
+  #giveBack;
   #storageKey;
   #entries = [];
   #busy = false;
@@ -13,11 +14,13 @@ export class Outbox {
    * @param {string} url where messages are posted
    * @param {string} user the reader's name
    * @param {object} log the Log on the page
+   * @param {(text: string, words: string) => void} [giveBack] takes what nobody is left to read, and why
    */
-  constructor(url, user, log) {
+  constructor(url, user, log, giveBack) {
     this.#url = url;
     this.#user = user;
     this.#log = log;
+    this.#giveBack = giveBack;
     this.#storageKey = `corkboard outbox ${url} ${user}`;
     for (const { key, text, type, date } of this.#stored()) this.#enter({ key, text, type, date });
     this.#work();
@@ -58,6 +61,17 @@ export class Outbox {
     if (entry) this.#leave(entry, null);
   }
 
+  /** Gives back what failed: it would stay in a log that is over. */
+  giveUp() {
+    this.#return(this.#entries.filter((entry) => entry.failed), "");
+  }
+
+  #return(entries, words) {
+    if (!entries.length) return;
+    for (const entry of entries) this.#leave(entry, null);
+    this.#giveBack(entries.map(({ text }) => text).join("\n"), words);
+  }
+
   #enter(entry) {
     this.#entries.push(entry);
     this.#store();
@@ -89,6 +103,7 @@ export class Outbox {
       if (!this.#entries.includes(entry)) return; // forgotten meanwhile
       // It was stored before, and changed since: the log has it as it is now.
       if (error.code === "IDEMPOTENCY_KEY_REUSED") return this.#leave(entry, null);
+      if (error.code === "PARTNER_MISSING" && this.#giveBack) return this.#return([...this.#entries], error.message);
       entry.failed = true;
       if (!entry.element) this.#show(entry);
       say(entry, "failed", `Not sent. ${error.message}`);

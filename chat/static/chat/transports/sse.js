@@ -4,7 +4,7 @@ import { ASIDE, headersOf, pass, problemOf } from "./sink.js";
 
 /** An EventSource hears only types that it knows by name. The ids of the others come with the next one. */
 const TYPES = [
-  ...["message", "message-edited", "message-deleted", "reaction", "room-changed"],
+  ...["message", "message-edited", "message-deleted", "reaction", "room-changed", "stranger"],
   ...["stream-open", "stream-reset", "stream-error", "newest", "keep-alive"],
   ...ASIDE,
 ];

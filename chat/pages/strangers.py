@@ -1,0 +1,38 @@
+"""/strangers: meet somebody by chance."""
+
+import json
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from chat import access, actions, directory, shown
+from chat.models import User
+from chat.problems import Problem, error_page
+
+
+@require_safe
+def strangers(request: HttpRequest) -> HttpResponse:
+    """GET /strangers: the page, in the state that the visitor is in."""
+    try:
+        if not settings.STRANGERS:
+            raise Problem("NOT_FOUND", "Strangers don't meet here.")
+        transport = shown.transport_of(request)
+        person = access.viewer_of(request)
+    except Problem as problem:
+        return error_page(request, problem)
+    one = actions.find_stranger(person) if isinstance(person, User) else None
+    state = directory.stranger_state(one)
+    context = {
+        **shown.page_context(person.shown_name if isinstance(person, User) else "", transport),
+        "room": {"name": "strangers", "title": "the stranger"},  # of the form: it is one for all partners
+        "state": state["state"],
+        "state_json": json.dumps(state),
+        "is_barred": one is not None and one.barred_at is not None,
+        "may_enter": person.is_authenticated or settings.GUESTS,
+        "reason_max": actions.REASON_MAX,
+    }
+    response = render(request, "strangers.html", context)
+    response["Cache-Control"] = "no-store"
+    return response
