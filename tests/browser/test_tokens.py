@@ -71,7 +71,7 @@ def test_a_bot_is_made_added_and_speaks_with_a_badge_that_stays(visit: Open, par
     expect(message(bob, "beep").locator(".bot")).to_be_visible()
     page.goto(f"{party.service.url}/accounts/bots/")
     page.get_by_text("Close The Robo").click()
-    page.get_by_role("button", name="Close for good: The Robo").click()
+    page.get_by_role("button", name="Close for good").click()
     expect(page.get_by_text("You have no bot.")).to_be_visible()
 
 
