@@ -310,7 +310,7 @@ def test_a_partner_whose_account_is_gone_from_the_database(visitors: list[User])
     actions.meet(ann), actions.meet(ben)
     ann.delete()
     strangers.sweep()
-    assert stranger(ben).state == "idle"
+    assert (stranger(ben).state, stranger(ben).reason) == ("idle", "partner-gone")
 
 
 @pytest.mark.parametrize("end", [actions.sign_out, lambda user: actions.close_account(user, user)])
