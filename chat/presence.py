@@ -74,7 +74,7 @@ class Companion:
         self._grace: dict[Place, float] = {}
         self._rights: dict[int, int] = {}
         self._told: dict[int, float] = {}
-        self._sweep_at = now + TTL  # by then those who are there are confirmed
+        self._sweep_at = now + SWEEP
         self._extend(now)
         # Rooms that have not heard their number of people: a companion before this one may have died before saying it.
         self._untold = {room for _, room in self._present}

@@ -97,7 +97,8 @@ def gone(user_ids: Collection[int]) -> None:
     with a_round() as current:
         back = Presence.objects.filter(room=OuterRef("room"), user=OuterRef("user"), until__gt=current.now)
         found = Stranger.objects.filter(user__in=user_ids).exclude(state=State.IDLE).filter(~Exists(back))
-        _take_off(current, list(found.order_by("pk").values_list("user", flat=True)))
+        for user_id in list(found.order_by("pk").values_list("user", flat=True)):
+            _take_off(current, user_id, Reason.AWAY)
 
 
 def sweep() -> None:
@@ -106,12 +107,14 @@ def sweep() -> None:
     Without any of them two queries, and no lock.
     """
     now = timezone.now()
-    lost = _lost(now).values_list("user", flat=True)
+    is_lost = _lost(now).exists()
     overdue = Stranger.objects.filter(state=State.WAITING, since__lte=now - AGAIN)
-    if not lost[:1] and overdue.count() < 2:
+    if not is_lost and overdue.count() < 2:
         return
     with a_round() as current:
-        _take_off(current, list(_lost(current.now).order_by("pk").values_list("user", flat=True)))
+        lost = _lost(current.now).annotate(is_here=is_there(current.now))
+        for user_id, is_here in list(lost.order_by("pk").values_list("user", "is_here")):
+            _take_off(current, user_id, Reason.GONE if is_here else Reason.AWAY)
         current.pair_all()
 
 
@@ -168,12 +171,11 @@ def _has_partner(one: Stranger, now: datetime) -> bool:
     return is_whole and Stranger.objects.filter(is_there(now), partner=one).exists()
 
 
-def _take_off(current: Round, user_ids: list[int]) -> None:
-    """End what these people are in: read anew for each, since two of them may be a pair."""
-    for user_id in user_ids:
-        one = Stranger.objects.whole().get(user=user_id)
-        if one.state != State.IDLE:
-            current.idle(one, Reason.AWAY, other=Reason.GONE)
+def _take_off(current: Round, user_id: int, reason: Reason) -> None:
+    """End what somebody is in. Read anew for each: who went before may have been the partner."""
+    one = Stranger.objects.whole().get(user=user_id)
+    if one.state != State.IDLE:
+        current.idle(one, reason, other=Reason.GONE)
 
 
 def _lost(now: datetime) -> Any:

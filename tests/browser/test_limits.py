@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.test_chat import say, shows, stored
 from tests.service import Service
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(180)
 SECONDS = 12  # long enough for a slow machine to write what is too much
 
 

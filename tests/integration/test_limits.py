@@ -16,7 +16,7 @@ from websockets.sync.client import connect
 from tests.integration.test_websocket import address, ask
 from tests.service import Service
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(180)
 THREADS = 20
 TOKEN_LIMIT, TOKEN_SECONDS = 20, 8
 

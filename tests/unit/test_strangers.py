@@ -15,8 +15,10 @@ from chat import access, actions
 from chat.actions import strangers
 from chat.actions.pairing import AGAIN, SEEN
 from chat.models import Attempt, AuditEntry, Event, Message, Presence, Report, Room, Stranger, User
+from chat.presence import GRACE, SWEEP
 from chat.problems import Problem
-from tests.unit.conftest import OWN_PAGE, sign_in
+from tests.unit.conftest import OWN_PAGE, RecordingProxy, sign_in
+from tests.unit.test_presence import World
 
 pytestmark = pytest.mark.django_db
 
@@ -243,6 +245,30 @@ def test_the_partner_of_who_is_gone_is_told(visitors: list[User]) -> None:
     check_all()
 
 
+def test_the_companion_of_presence_announces_who_is_gone(visitors: list[User], proxy: RecordingProxy) -> None:
+    ann, ben, *_ = visitors
+    actions.meet(ann), actions.meet(ben)
+    world = World(proxy)
+    world.hear(ann, stranger(ann).room)
+    world.step()
+    world.hear(ann, stranger(ann).room, ttl=0)
+    world.step()
+    world.step(GRACE - 1)
+    assert stranger(ben).state == "paired"
+    world.step(2)
+    assert (stranger(ann).reason, stranger(ben).reason) == ("away", "partner-gone")
+
+
+def test_the_companion_sweeps(visitors: list[User], proxy: RecordingProxy) -> None:
+    actions.meet(visitors[0])
+    world = World(proxy)
+    age(visitors[0], seconds=SEEN.total_seconds() + 1)
+    world.step(SWEEP - 1)
+    assert stranger(visitors[0]).state == "waiting"
+    world.step(1)
+    assert stranger(visitors[0]).reason == "away"
+
+
 @pytest.mark.parametrize("way", ["sweep", "stay"])
 def test_a_partner_who_is_silent_is_noticed_without_presence(visitors: list[User], way: str) -> None:
     ann, ben, *_ = visitors
@@ -284,7 +310,7 @@ def test_a_partner_whose_account_is_gone_from_the_database(visitors: list[User])
     actions.meet(ann), actions.meet(ben)
     ann.delete()
     strangers.sweep()
-    assert stranger(ben).state == "idle"
+    assert (stranger(ben).state, stranger(ben).reason) == ("idle", "partner-gone")
 
 
 @pytest.mark.parametrize("end", [actions.sign_out, lambda user: actions.close_account(user, user)])

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 class Command(BaseCommand):
     """Prunes once, or every so often until it is told to end."""
 
-    help = "Remove events older than RETENTION_HOURS, guests idle for GUEST_DAYS, and sessions that are over."
+    help = "Remove events older than RETENTION_HOURS, idle guests, sessions and counts of limits that are over."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """--every SECONDS keeps it running."""
