@@ -9,7 +9,7 @@ from ninja import Field, Router, Schema
 from chat import access, actions, aliases, directory, signin
 from chat.api.answers import READ_REFUSALS, WRITE_REFUSALS, answer, body_of, done, reader, writer
 from chat.api.schemas import ProblemOut
-from chat.models import Stranger, User
+from chat.models import Scope, Stranger, User
 from chat.problems import Problem, prefers_html
 
 router = Router(tags=["strangers"])
@@ -69,7 +69,7 @@ def meet(request: HttpRequest) -> HttpResponse:
 @router.delete("/", response={204: None, REFUSALS: ProblemOut}, summary="Leave")
 def leave(request: HttpRequest) -> HttpResponse:
     """Out of the queue, or away from the partner. The room of the two is gone at once."""
-    user = actions.check_stranger(writer(request))
+    user = actions.check_stranger(writer(request, Scope.POST))
     actions.leave_strangers(user)
     return done()
 
@@ -77,13 +77,13 @@ def leave(request: HttpRequest) -> HttpResponse:
 @router.post("/next/", response={200: StrangerOut, REFUSALS: ProblemOut}, by_alias=True, summary="Meet the next one")
 def meet_next(request: HttpRequest) -> HttpResponse:
     """Away from the partner, if there is one, and into the queue."""
-    return _state(actions.meet_next(writer(request)))
+    return _state(actions.meet_next(writer(request, Scope.POST)))
 
 
 @router.post("/here/", response={200: StrangerOut, REFUSALS: ProblemOut}, by_alias=True, summary="Still here")
 def stay(request: HttpRequest) -> HttpResponse:
     """A sign of life, every `look-again` seconds. Who is idle stays idle."""
-    return _state(actions.stay(writer(request)))
+    return _state(actions.stay(writer(request, Scope.POST)))
 
 
 @router.post(
@@ -96,25 +96,25 @@ def stay(request: HttpRequest) -> HttpResponse:
 def report(request: HttpRequest, body: ReportIn | None = None) -> HttpResponse:
     """Tell the operator of your partner, or of the last one, with the last messages while you are paired; block them,
     and leave them."""
-    return _state(actions.report_stranger(writer(request), body.reason if body else ""))
+    return _state(actions.report_stranger(writer(request, Scope.POST), body.reason if body else ""))
 
 
 @router.post("/block/", response={200: StrangerOut, REFUSALS: ProblemOut}, by_alias=True, summary="Block")
 def block(request: HttpRequest) -> HttpResponse:
     """Leave your partner, and never be paired with them again; or with the last one."""
-    return _state(actions.block_stranger(writer(request)))
+    return _state(actions.block_stranger(writer(request, Scope.POST)))
 
 
 @router.delete("/block/", response={204: None, REFUSALS: ProblemOut}, summary="Forget blocks")
 def forget_blocks(request: HttpRequest) -> HttpResponse:
     """Be ready to meet everybody again whom you blocked."""
-    actions.forget_blocks(writer(request))
+    actions.forget_blocks(writer(request, Scope.POST))
     return done()
 
 
 def _visitor(request: HttpRequest) -> User:
     """Who makes this request; on the page, who is nobody yet becomes a guest. Raises Problem."""
-    person = access.person_of(request)
+    person = access.person_of(request, Scope.POST)
     if isinstance(person, User):
         return person
     if not (settings.STRANGERS and settings.GUESTS and access.is_from_own_page(request)):

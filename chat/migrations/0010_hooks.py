@@ -11,7 +11,7 @@ import chat.models.hooks
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('chat', '0007_recompute_name_keys'),
+        ('chat', '0009_limits_and_sessions'),
     ]
 
     operations = [
