@@ -20,7 +20,7 @@ from chat.problems import Problem, error_page
 from server.env import Rate
 
 # Where messages are posted, as the resolver knows it.
-POSTS = "rooms/<name>/messages/"
+POSTS = ("rooms/<name>/messages/", "hooks/<hook_id>/", "hooks/<hook_id>/<secret>/")
 # Where the frames of sockets come in, each as a POST.
 SOCKETS = ("events", "room-events")
 
@@ -66,7 +66,7 @@ class Limits:
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
         """Answer 429 RATE_LIMITED when it was too much; else let the view answer."""
         match = request.resolver_match
-        is_post = request.method == "POST" and match is not None and match.route == POSTS
+        is_post = request.method == "POST" and match is not None and match.route in POSTS
         is_frame = match is not None and match.view_name in SOCKETS
         if request.method in ("GET", "HEAD", "OPTIONS") or is_post or is_frame:
             return None

@@ -416,7 +416,7 @@ class TestLimits:
         client = sign_in(alice)
         key = client.session.session_key
         for _ in range(3):
-            actions.sign_out(alice, key)
+            actions.end_session(alice, key)
         assert Closing.objects.count() == 1
         assert client.get("/accounts/profile/").status_code == 303
 

@@ -177,8 +177,8 @@ def test_a_room_costs_five_statements(
     sam: Client, world: dict[str, Room], make_room: Any, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     with django_assert_num_queries(
-        6 + 3 * 5
-    ):  # session, person, rooms, done twice, audit; begin, claim, message, event, end
+        5 + 3 * 5
+    ):  # session and person, rooms, done twice, audit; begin, claim, message, event, end
         send(sam, text="hi")
 
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 from chat import access, actions
 from chat.actions import strangers
 from chat.actions.pairing import AGAIN, SEEN
-from chat.models import Attempt, AuditEntry, Event, Message, Presence, Report, Room, Stranger, User
+from chat.models import AuditEntry, Event, Message, Presence, Report, Room, Stranger, Tally, User
 from chat.presence import GRACE, SWEEP
 from chat.problems import Problem
 from tests.unit.conftest import OWN_PAGE, RecordingProxy, sign_in
@@ -151,7 +151,7 @@ def test_a_partner_is_chosen_at_random(visitors: list[User]) -> None:
         for one in visitors[:4]:
             actions.leave_strangers(one)
         Stranger.objects.update(last_partner=None)
-        Attempt.objects.all().delete()
+        Tally.objects.all().delete()
     assert met == {one.pk for one in others}
 
 
@@ -505,9 +505,9 @@ def test_a_browser_that_navigates_to_the_api_comes_to_the_page(curl: Client) -> 
 def test_the_queries_of_a_look(visitors: list[User], django_assert_num_queries: Any) -> None:
     ann, ben = sign_in(visitors[0]), sign_in(visitors[1])
     ann.post("/strangers/"), ben.post("/strangers/")
-    with django_assert_num_queries(4):  # session, user, the visitor with all that is said of them, presence
+    with django_assert_num_queries(3):  # session and user, the visitor with all that is said of them, presence
         ann.get("/strangers/")
-    with django_assert_num_queries(6):  # and the partner, and the sign of life: no lock
+    with django_assert_num_queries(5):  # and the partner, and the sign of life: no lock
         ann.post("/strangers/here/")
     with django_assert_num_queries(2):
         strangers.sweep()

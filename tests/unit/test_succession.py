@@ -143,5 +143,5 @@ def test_when_the_heir_goes_at_the_same_moment_it_is_the_next_ones(
 
 
 def test_who_owns_nothing_costs_one_query_more(people: People, django_assert_max_num_queries: Any) -> None:
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(15):
         close(people["charlie"])

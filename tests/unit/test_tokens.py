@@ -180,7 +180,7 @@ class TestTime:
         client.post("/rooms/Open/messages/", {"text": "one"})
         first = ApiToken.objects.get().last_used_at
         assert first
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(7):
             client.post("/rooms/Open/messages/", {"text": "two"})
         assert ApiToken.objects.get().last_used_at == first
         ApiToken.objects.update(last_used_at=first - timedelta(hours=2))
