@@ -121,9 +121,9 @@ class Service:
     def manage(self, *arguments: str) -> str:
         """Run a management command; its output."""
         command = [sys.executable, "manage.py", *arguments]
-        return subprocess.run(
-            command, cwd=ROOT, env=self.environment, check=True, capture_output=True, text=True
-        ).stdout
+        done = subprocess.run(command, cwd=ROOT, env=self.environment, check=False, capture_output=True, text=True)
+        assert done.returncode == 0, f"manage.py {' '.join(arguments)}:\n{done.stderr}"
+        return done.stdout
 
     def shell(self, code: str) -> str:
         """Run Python code inside the service's Django."""

@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from tests.service import Service, free_port
+from tests.service import Service, free_port, wait_until
 
 pytestmark = pytest.mark.timeout(120)
 PASSWORD = "correct horse battery"
@@ -101,7 +101,11 @@ def test_a_guest_becomes_an_account_and_keeps_what_they_wrote(
     there.goto(f"{service.url}/{room}")
     expect(there.locator(".message").first).to_have_attribute("data-verified", "true")
     say(there, "as an account")
-    assert [message["from"] for message in service.get(f"/rooms/{room}/messages/").json()["messages"]] == [name, name]
+
+    def authors() -> list[str]:
+        return [message["from"] for message in service.get(f"/rooms/{room}/messages/").json()["messages"]]
+
+    wait_until(lambda: authors() == [name, name], 10, "the message of the account")  # shown before it is stored
     there.goto(f"{service.url}/accounts/close/")
     fill(there, "Close the account", Your_password=f"{PASSWORD} two")
     expect(there.get_by_label("Your name")).to_be_visible()

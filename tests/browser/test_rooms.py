@@ -232,7 +232,7 @@ import time; time.sleep(0.3)
 def test_a_changed_room_changes_the_open_page(visit: Open, party: Party, garden: str) -> None:
     bob = chat(visit, party, "bob", garden)
     alice = visit("alice", f"/rooms/{garden}/settings/")
-    alice.get_by_label("Title").fill("The <b>Orchard</b>")
+    alice.get_by_label("Title", exact=True).fill("The <b>Orchard</b>")
     alice.get_by_label("Topic").fill("Apples")
     alice.get_by_label("Archived").check()
     alice.get_by_role("button", name="Save").click()
@@ -264,7 +264,7 @@ def test_the_header_has_the_members_and_a_way_to_write_to_one_of_them(visit: Ope
 
 def test_a_private_room_by_invite_and_removed_while_reading(visit: Open, party: Party, service: Service) -> None:
     alice = visit("alice", "/rooms/")
-    alice.get_by_label("Title").fill("The Den")
+    alice.get_by_label("Title", exact=True).fill("The Den")
     alice.get_by_label("Private").check()
     alice.get_by_role("button", name="Make the room").click()
     name = alice.url.rpartition("/")[2].partition("?")[0]
@@ -424,7 +424,7 @@ def test_on_a_phone_one_room_is_shown_at_a_time_and_the_others_are_counted(
 
 def test_without_javascript_a_room_is_made_and_set_up(visit: Open, party: Party, service: Service, room: str) -> None:
     alice = visit("alice", "/rooms/", java_script_enabled=False)
-    alice.get_by_label("Title").fill(f"Room {room}")
+    alice.get_by_label("Title", exact=True).fill(f"Room {room}")
     alice.get_by_role("button", name="Make the room").click()
     name = f"room-{room}"
     wait_until(lambda: service.get(f"/{name}").status == 200, 5)

@@ -26,7 +26,7 @@ def service() -> Iterator[Service]:
 @pytest.fixture
 def visit(chromium: Browser, service: Service) -> Iterator[Visit]:
     """Opens the page in a browser profile of its own, whose visitor leaves at the end; script errors fail the test."""
-    service.shell("from chat.models import Attempt; Attempt.objects.all().delete()")  # all come from one address
+    service.shell("from chat.models import Tally; Tally.objects.all().delete()")  # all come from one address
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
