@@ -147,4 +147,4 @@ def test_who_may_not_read_any_more_is_told_so_on_every_transport(person: Enter, 
     service.wait_ready()
     for page in people:
         look(page)
-        expect(page.get_by_role("status")).to_contain_text("no room of this name", timeout=20_000)
+        expect(page.locator("[data-closed-words]")).to_contain_text("not open any more", timeout=20_000)
