@@ -14,7 +14,8 @@ run: venv  ## set everything up and serve at http://localhost:7999/ (or PORT); C
 
 test: packages lint  ## set everything up, lint, and run all tests (a fault run of 90 s among them)
 	$(VENV) -m pytest tests/scale tests/chaos tests/browser/test_recovery.py
-	$(VENV) -m pytest -n 3 tests/unit tests/integration tests/browser --ignore tests/browser/test_recovery.py
+	$(VENV) -m pytest -n 3 tests/unit tests/integration
+	$(VENV) -m pytest -n 2 tests/browser --ignore tests/browser/test_recovery.py
 
 test-unit: venv-dev  ## the tests that need no network, in seconds
 	$(VENV) -m pytest tests/unit
