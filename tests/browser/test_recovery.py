@@ -29,6 +29,8 @@ def test_a_stream_that_ends_as_soon_as_it_opens_is_retried_ever_more_seldom(
         body = f"retry: 1000\nevent: stream-open\nid: room-{room}:1\ndata: \n\n"
         route.fulfill(status=200, content_type="text/event-stream", body=body)
 
+    # A busy browser can show a new document a moment late, and a page that is looked at again tries at once.
+    ann.add_init_script("document.addEventListener('visibilitychange', (event) => event.stopImmediatePropagation())")
     ann.route(re.compile("/events/"), end_at_once)
     # Anew, since a document that was loaded before the route does not take it. On streams alone: without a choice the
     # page would ask whether the service is there, and go on by long-polling.
