@@ -9,7 +9,6 @@ from typing import Any
 from django.utils import timezone
 
 from chat import access, actions, eventlog
-from chat.access import Person
 from chat.models import (
     ApiToken,
     Delivery,
@@ -24,6 +23,7 @@ from chat.models import (
 )
 from chat.names import has_control_characters, person_key
 from chat.problems import Problem
+from chat.requester import Person
 
 ROOMS_MAX = 200
 MEMBERS_MAX = 1000

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from chat import access, actions, eventlog
-from chat.access import Person
 from chat.models import Message, Room
 from chat.problems import Problem
+from chat.requester import Person
 
 PAGE = 50
 PAGE_MAX = 100

@@ -8,9 +8,9 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from chat import access
-from chat.access import Person
 from chat.models import IncomingHook, Membership, OutgoingHook, Restriction, Room, User, digest_of
 from chat.problems import Problem
+from chat.requester import Person
 
 _Hook = TypeVar("_Hook", IncomingHook, OutgoingHook)
 _NO_DIGEST = digest_of(secrets.token_hex())  # compared when there is nothing to compare with: it takes as long

@@ -11,12 +11,12 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 
-from chat import access
-from chat.access import Person
+from chat import requester
 from chat.actions.limits import Limit, attempt
 from chat.middleware import GetResponse, database_is_away
 from chat.models import Scope
 from chat.problems import Problem, error_page
+from chat.requester import Person
 from server.env import Rate
 
 # Where messages are posted, as the resolver knows it.
@@ -27,11 +27,11 @@ SOCKETS = ("events", "room-events")
 
 def of_post(request: HttpRequest, person: Person) -> list[Limit]:
     """What a message of `person` counts under. Who has no account is known by the address only."""
-    address = access.network_of(request)
+    address = requester.network_of(request)
     who = f"user {person.pk}" if person.is_authenticated else address
     return _on(
         ("post", who, settings.POST_LIMIT),
-        ("post with", access.token_digest_of(request) or None, settings.TOKEN_POST_LIMIT),
+        ("post with", requester.token_digest_of(request) or None, settings.TOKEN_POST_LIMIT),
         ("post from", address, settings.ADDRESS_POST_LIMIT),
     )
 
@@ -39,13 +39,13 @@ def of_post(request: HttpRequest, person: Person) -> list[Limit]:
 def of_write(request: HttpRequest) -> list[Limit]:
     """What another request that changes something counts under. Whoever the view is going to refuse is nobody here."""
     try:
-        person = access.person_of(request, Scope.READ)
+        person = requester.person_of(request, Scope.READ)
     except Problem:
         person = AnonymousUser()
     who = f"user {person.pk}" if person.is_authenticated else None
     return _on(
         ("write", who, settings.WRITE_LIMIT),
-        ("write from", access.network_of(request), settings.ADDRESS_WRITE_LIMIT),
+        ("write from", requester.network_of(request), settings.ADDRESS_WRITE_LIMIT),
     )
 
 

@@ -7,11 +7,11 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from chat import access, hookrights
-from chat.access import Person
 from chat.history import Page
 from chat.models import Room
 from chat.names import clean_person_name
 from chat.problems import Problem
+from chat.requester import Person
 
 TRANSPORTS = ("sse", "long-poll", "websocket")  # of `?transport=`; without it the page finds one that works
 NAME_TAKEN = "This name belongs to somebody here. If it is yours, sign in; otherwise choose another one."

@@ -17,10 +17,10 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 
 from chat import actions
-from chat.access import network_of
 from chat.actions.limits import Limit, attempt, forget, give_back, slow_down
 from chat.models import User
 from chat.problems import Problem
+from chat.requester import network_of
 
 # Wrong passwords for one user name from one address, and for all from one address, in five minutes. Many people can
 # share an address; and nobody is locked out for longer.

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods, require_safe
 
-from chat import access, actions, history, publish, shown
+from chat import actions, history, publish, requester, shown
 from chat.models import Room, User
 from chat.names import PERSON_NAME_MAX
 from chat.problems import Problem, error_page, problem_response
@@ -31,7 +31,7 @@ def home(request: HttpRequest) -> HttpResponse:
 def room(request: HttpRequest, name: str) -> HttpResponse:
     """GET /<room>: who is signed in goes into the chat; others with `?user=`, and without it to the join page."""
     try:
-        person = access.viewer_of(request)
+        person = requester.viewer_of(request)
     except Problem as problem:
         return error_page(request, problem)
     if isinstance(person, User):
@@ -52,7 +52,7 @@ def chat_page(
     try:
         before = _number(request.GET.get("before", ""))
         transport = shown.transport_of(request)
-        person = access.viewer_of(request)
+        person = requester.viewer_of(request)
         page = history.read(person, name, before=before)
     except Problem as problem:
         return error_page(request, problem)
@@ -80,7 +80,7 @@ def chat_page(
 def _join_page(request: HttpRequest, name: str, error: str = "") -> HttpResponse:
     try:
         transport = shown.transport_of(request)
-        page = history.read(access.viewer_of(request), name, limit=1)
+        page = history.read(requester.viewer_of(request), name, limit=1)
     except Problem as problem:
         return error_page(request, problem)
     context = {

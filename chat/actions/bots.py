@@ -3,12 +3,12 @@
 from django.db import transaction
 
 from chat import access
-from chat.access import Person
 from chat.actions.limits import Limit, attempt
 from chat.actions.log import lock
 from chat.actions.people import close_account, make_bot_account
 from chat.models import Membership, Room, User
 from chat.problems import Problem
+from chat.requester import Person
 
 BOTS_MAX = 10  # of one person
 # A bot that is closed keeps its name, so making and closing without end would take all names.

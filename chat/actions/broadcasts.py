@@ -9,11 +9,11 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from chat import access
-from chat.access import Person
 from chat.actions.log import audit, log
 from chat.actions.messages import check_key, check_text, check_type, message_data
 from chat.models import Message, Room, User, digest_of
 from chat.problems import Problem, room_invalid
+from chat.requester import Person
 
 ROOMS_MAX = 200  # that can be named
 BATCH = 500  # rooms of one request

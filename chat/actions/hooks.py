@@ -8,13 +8,13 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from chat import access, hookrights, outbound
-from chat.access import Person
 from chat.actions.log import audit, lock
 from chat.actions.members import end_membership
 from chat.actions.people import NAME_TAKEN
 from chat.models import IncomingHook, Membership, OutgoingHook, Room, User, digest_of
 from chat.names import clean_person_name
 from chat.problems import Problem
+from chat.requester import Person
 
 HOOKS_MAX = 20  # of each kind in a room
 SECRET_PREFIX = "whsec_"  # noqa: S105 - how the Standard Webhooks specification marks a secret

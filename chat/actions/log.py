@@ -9,10 +9,10 @@ from django.db.models import F
 from django.utils import timezone
 
 from chat import access, eventlog, publish
-from chat.access import Person
 from chat.models import AuditEntry, ClaimedEvent, Closing, Event, Room, User
 from chat.names import room_key
 from chat.problems import room_invalid
+from chat.requester import Person
 
 
 def iso(moment: datetime) -> str:

@@ -8,11 +8,11 @@ from django.db.models import Case, When
 from django.utils import timezone
 
 from chat import access
-from chat.access import Person
 from chat.actions.log import audit, lock, revoke
 from chat.actions.rooms import TITLE_MAX, hidden_name
 from chat.models import IncomingHook, Invite, Membership, Restore, Room, User, digest_of
 from chat.problems import Problem
+from chat.requester import Person
 
 INVITE_DAYS = 7
 INVITE_DAYS_MAX = 90

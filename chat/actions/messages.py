@@ -11,12 +11,12 @@ from django.db.models import Q
 from django.utils import timezone
 
 from chat import access, eventlog
-from chat.access import Person
 from chat.actions.limits import Limit, take
 from chat.actions.log import audit, claim, iso, log
 from chat.models import ClaimedEvent, Event, Message, Room, User
 from chat.names import clean_person_name, has_control_characters, is_room_name, person_key, person_keys, room_key
 from chat.problems import Problem, room_invalid
+from chat.requester import Person
 
 IDEMPOTENCY_KEY_MAX = 128
 

@@ -7,11 +7,11 @@ from django.db.models import Q
 from django.utils import timezone
 
 from chat import access
-from chat.access import Person
 from chat.actions.log import audit, lock, revoke
 from chat.actions.members import end_membership
 from chat.models import Message, Restriction, Room, User
 from chat.problems import Problem
+from chat.requester import Person
 
 RESTRICTIONS_MAX = 1000  # of one room at a time
 

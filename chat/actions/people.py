@@ -147,7 +147,7 @@ def close_account(actor: User, user: User) -> None:
     """Close an account, and its bots: no sign-in, no token, nothing more received. What they wrote stays under their
     name, which nobody else gets; what only they owned goes to another member. Raises ValidationError for the last
     administrator."""
-    leave_strangers(user)
+    leave_strangers(user)  # before the transaction, which would hold what others in that line may wait for
     with transaction.atomic():
         administrators = User.objects.select_for_update(no_key=True).filter(is_superuser=True, is_active=True)
         if user.is_superuser and not administrators.exclude(pk=user.pk).exists():

@@ -3,7 +3,6 @@
 from django.utils import timezone
 
 from chat import access
-from chat.access import Person
 from chat.actions.limits import Limit, attempt
 from chat.actions.log import audit
 from chat.actions.pairing import Reason, Round, State, a_round
@@ -11,6 +10,7 @@ from chat.actions.strangers import check_stranger
 from chat.models import Block, Message, Report, Stranger, User
 from chat.names import has_control_characters
 from chat.problems import Problem
+from chat.requester import Person
 
 REASON_MAX = 500  # characters
 EXCERPT_MESSAGES, EXCERPT_CHARACTERS = 20, 500  # the last messages, each cut at so many characters

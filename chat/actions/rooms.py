@@ -8,11 +8,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from chat import access, eventlog, publish
-from chat.access import Person
 from chat.actions.log import audit, claim, lock, log, revoke
 from chat.models import Membership, Restore, Room, User
 from chat.names import HIDDEN_ROOM_PREFIX, ROOM_NAME_RULE, has_control_characters, room_key
 from chat.problems import Problem
+from chat.requester import Person
 
 DEFAULT_ROOM = "default"
 TITLE_MAX = 100

@@ -10,12 +10,12 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from chat import access
-from chat.access import Person
 from chat.actions.limits import Limit, attempt
 from chat.actions.log import revoke
 from chat.actions.pairing import AGAIN, Reason, Round, State, a_round, is_there
 from chat.models import Presence, Room, Stranger, User
 from chat.problems import Problem
+from chat.requester import Person
 
 LOOK_ABSENT, LOOK_PRESENT = 15, 60  # seconds after which a client says again that it is there
 MEETINGS, MEETINGS_SECONDS = 30, 60  # so often may one person look for a partner in a minute

@@ -9,12 +9,12 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from chat import access
-from chat.access import Person
+from chat import access, requester
 from chat.actions.people import sign_out
 from chat.models import ALL_SCOPES, TOKEN_NAME_MAX, ApiToken, Scope, User, digest_of
 from chat.names import has_control_characters
 from chat.problems import Problem
+from chat.requester import Person
 
 PREFIX = "cork_"  # by which scanners for secrets find one that was published
 TOKEN_DAYS = 90  # how long one is good if nobody says otherwise
@@ -44,7 +44,7 @@ def issue_token(
     if not scopes or not set(scopes) <= set(Scope.values):
         raise Problem("PARAMETER_INVALID", f"A token has one or more of the scopes {', '.join(Scope.values)}.")
     for scope in scopes:
-        access.check_scope(actor, Scope(scope))
+        requester.check_scope(actor, Scope(scope))
     _check_days(days)
     with transaction.atomic():
         _lock(actor, user)

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from chat import access
+from chat import access, requester
 from chat.models import Scope, User
 
 READ_REFUSALS = frozenset({400, 401, 403, 404, 503})
@@ -14,12 +14,12 @@ WRITE_REFUSALS = frozenset({400, 401, 403, 404, 409, 413, 415, 422, 429, 503})
 def writer(request: HttpRequest, scope: Scope = Scope.MANAGE) -> User:
     """Who makes this request that changes something, by a token with the `scope`. Raises Problem for nobody, before
     anything is looked up."""
-    return access.check_signed_in(access.person_of(request, scope))
+    return access.check_signed_in(requester.person_of(request, scope))
 
 
 def reader(request: HttpRequest, scope: Scope = Scope.READ) -> User:
     """Who makes this request that reads what is for people who are signed in. Raises Problem for nobody."""
-    return access.check_signed_in(access.reader_of(request, scope))
+    return access.check_signed_in(requester.reader_of(request, scope))
 
 
 def answer(data: dict[str, Any], status: int = 200) -> JsonResponse:

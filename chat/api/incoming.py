@@ -5,7 +5,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Router
 
-from chat import access, actions, hookrights, limits
+from chat import actions, hookrights, limits, requester
 from chat.api.answers import WRITE_REFUSALS, body_of
 from chat.api.schemas import HookPostIn, MessageOut, ProblemOut
 from chat.problems import Problem
@@ -22,7 +22,7 @@ def post(request: HttpRequest, hook_id: str, body: HookPostIn) -> HttpResponse:
 
     201 for a new message; with the same `Idempotency-Key` again 200 and the first message.
     """
-    return _post(request, hook_id, access.hook_secret_of(request), body.text)
+    return _post(request, hook_id, requester.hook_secret_of(request), body.text)
 
 
 @router.post("/{hook_id}/{secret}/", response=_ANSWERS, by_alias=True, include_in_schema=False)

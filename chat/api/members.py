@@ -3,7 +3,7 @@
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
-from chat import access, actions, directory
+from chat import access, actions, directory, requester
 from chat.api.answers import READ_REFUSALS, WRITE_REFUSALS, answer, body_of, done, writer
 from chat.api.schemas import MemberIn, MemberOut, MembersOut, ProblemOut, RoleIn
 from chat.models import Scope
@@ -14,7 +14,7 @@ router = Router(tags=["members"])
 @router.get("/{name}/members/", response={200: MembersOut, READ_REFUSALS: ProblemOut}, summary="List members")
 def list_members(request: HttpRequest, name: str) -> HttpResponse:
     """The members, to everybody who may read the room; at most 1,000."""
-    room = access.known_room(access.reader_of(request), name)
+    room = access.known_room(requester.reader_of(request), name)
     access.check_named(room)
     return answer({"members": [directory.member_data(membership) for membership in directory.members(room)]})
 

@@ -8,7 +8,7 @@ from django.utils.http import urlencode
 from ninja import Router
 from ninja.params.functions import Query  # ninja's own `Query` is typed for annotations only
 
-from chat import access, actions, history, limits
+from chat import access, actions, history, limits, requester
 from chat.api.answers import READ_REFUSALS, WRITE_REFUSALS, answer, body_of, done, writer
 from chat.api.schemas import EditIn, HistoryOut, MessageIn, MessageOut, ProblemOut
 from chat.eventlog import MAX_ID
@@ -34,9 +34,9 @@ def post_message(request: HttpRequest, name: str, body: MessageIn) -> HttpRespon
     """
     html = prefers_html(request)
     try:
-        person = access.person_of(request, Scope.POST)
+        person = requester.person_of(request, Scope.POST)
         key = request.headers.get("Idempotency-Key", body.client_id)
-        address = access.address_of(request)
+        address = requester.address_of(request)
         counted = limits.of_post(request, person)
         posted = actions.post_message(
             person, name, body.text, name=body.from_, key=key, kind=body.type, address=address, limits=counted
@@ -73,7 +73,7 @@ def read_messages(
 
     `last-event-id` is where a stream must start to miss nothing that is not on the page.
     """
-    page = history.read(access.reader_of(request), name, before=before, after=after, limit=limit)
+    page = history.read(requester.reader_of(request), name, before=before, after=after, limit=limit)
     response = JsonResponse({"messages": page.messages, "last-event-id": page.token})
     if links := _links(request, page, limit):
         response["Link"] = links

@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from ninja import Router, Schema
 
-from chat import access
+from chat import access, requester
 from chat.actions import iso
 from chat.api.schemas import ProblemOut
 from chat.models import Presence
@@ -40,7 +40,7 @@ class PeopleOut(Schema):
 def people(request: HttpRequest, name: str) -> HttpResponse:
     """The people in the room, who came first at first, at most 200 of them. Visitors without an account count for
     nobody, and a program is present only while it holds `/rooms/<room>/presence/`."""
-    room = access.find_room(access.reader_of(request), name)
+    room = access.find_room(requester.reader_of(request), name)
     if room is None:
         raise room_invalid()
     access.check_named(room)

@@ -5,7 +5,7 @@ from django.utils.http import urlencode
 from ninja import Router
 from ninja.params.functions import Query  # ninja's own `Query` is typed for annotations only
 
-from chat import access, actions, directory
+from chat import access, actions, directory, requester
 from chat.api.answers import READ_REFUSALS, WRITE_REFUSALS, answer, body_of, done, writer
 from chat.api.schemas import ProblemOut, RoomChangeIn, RoomIn, RoomOut, RoomsOut
 
@@ -23,7 +23,7 @@ def list_rooms(
     limit: int = Query(directory.ROOMS_MAX, ge=1, le=directory.ROOMS_MAX),
 ) -> HttpResponse:
     """The rooms that you may know of, by name, with a `Link` header to the next page."""
-    rooms, has_more = directory.rooms(access.reader_of(request), after, limit)
+    rooms, has_more = directory.rooms(requester.reader_of(request), after, limit)
     response = answer({"rooms": [directory.room_data(room) for room in rooms]})
     if has_more:
         query = urlencode([("after", rooms[-1].name), ("limit", limit)])
@@ -49,7 +49,7 @@ def create_room(request: HttpRequest, body: RoomIn) -> HttpResponse:
 @router.get("/{name}/", response={200: RoomOut, READ_REFUSALS: ProblemOut}, summary="Read a room")
 def read_room(request: HttpRequest, name: str) -> HttpResponse:
     """A room, and what you are in it."""
-    return answer(directory.room_data(access.known_room(access.reader_of(request), name)))
+    return answer(directory.room_data(access.known_room(requester.reader_of(request), name)))
 
 
 @router.patch(

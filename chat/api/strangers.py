@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from ninja import Field, Router, Schema
 
-from chat import access, actions, aliases, directory, signin
+from chat import actions, aliases, directory, requester, signin
 from chat.api.answers import READ_REFUSALS, WRITE_REFUSALS, answer, body_of, done, reader, writer
 from chat.api.schemas import ProblemOut
 from chat.models import Scope, Stranger, User
@@ -114,10 +114,10 @@ def forget_blocks(request: HttpRequest) -> HttpResponse:
 
 def _visitor(request: HttpRequest) -> User:
     """Who makes this request; on the page, who is nobody yet becomes a guest. Raises Problem."""
-    person = access.person_of(request, Scope.POST)
+    person = requester.person_of(request, Scope.POST)
     if isinstance(person, User):
         return person
-    if not (settings.STRANGERS and settings.GUESTS and access.is_from_own_page(request)):
+    if not (settings.STRANGERS and settings.GUESTS and requester.is_from_own_page(request)):
         return actions.check_stranger(person)
     signin.limit_new(request, "guest")
     for _ in range(NAME_TRIES):

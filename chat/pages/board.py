@@ -9,11 +9,11 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
-from chat import access, history, shown
-from chat.access import Person
+from chat import access, history, requester, shown
 from chat.models import User
 from chat.names import PERSON_NAME_MAX, room_key
 from chat.problems import Problem, error_page
+from chat.requester import Person
 
 ROOMS_MAX = 10
 LISTED_MAX = 200  # names that the form to join offers
@@ -25,7 +25,7 @@ def board(request: HttpRequest) -> HttpResponse:
     names = list({room_key(name): name for name in request.GET.getlist("room") if name}.values())
     try:
         transport = shown.transport_of(request)
-        person = access.viewer_of(request)
+        person = requester.viewer_of(request)
         if len(names) > ROOMS_MAX:
             raise Problem("PARAMETER_INVALID", f"A page has at most {ROOMS_MAX} rooms.")
     except Problem as problem:

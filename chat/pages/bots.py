@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.csrf import csrf_protect
 
-from chat import access, actions, directory
+from chat import access, actions, directory, requester
 from chat.models import Scope, User
 from chat.names import PERSON_NAME_MAX
 from chat.pages.entry import sign_in_first
@@ -22,10 +22,10 @@ def bots(request: HttpRequest) -> HttpResponse:
     """GET lists one's bots; POST makes one, or takes the one to `close`, or to `add` to a room."""
     try:
         is_post = request.method == "POST"
-        person = access.person_of(request) if is_post else access.viewer_of(request)
+        person = requester.person_of(request) if is_post else requester.viewer_of(request)
         if not isinstance(person, User):
             return sign_in_first(request)
-        access.check_scope(person, Scope.MANAGE)
+        requester.check_scope(person, Scope.MANAGE)
     except Problem as problem:
         return error_page(request, problem)
     if not is_post:

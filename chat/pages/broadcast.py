@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods
 
-from chat import access, actions
+from chat import access, actions, requester
 from chat.models import Message, Room, User
 from chat.pages.entry import sign_in_first
 from chat.problems import Problem, error_page
@@ -29,7 +29,7 @@ def broadcast(request: HttpRequest) -> HttpResponse:
     """GET shows the form; POST asks how many rooms it shall be, and POST with `sure` sends."""
     try:
         is_post = request.method == "POST"
-        person = access.person_of(request) if is_post else access.viewer_of(request)
+        person = requester.person_of(request) if is_post else requester.viewer_of(request)
         if not isinstance(person, User):
             return sign_in_first(request)
         access.check_broadcast(person)

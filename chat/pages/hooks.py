@@ -10,12 +10,12 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_protect
 
-from chat import access, actions, directory, hookrights
-from chat.access import Person
+from chat import access, actions, directory, hookrights, requester
 from chat.models import OutgoingHook, Room
 from chat.names import PERSON_NAME_MAX
 from chat.outbound import URL_MAX
 from chat.problems import Problem, error_page
+from chat.requester import Person
 from chat.shown import own_address
 
 # Which field of the two forms a refusal is about.
@@ -28,7 +28,7 @@ def hooks(request: HttpRequest, name: str) -> HttpResponse:
     if request.method != "POST":
         return _page(request, name)
     try:
-        person = access.person_of(request)
+        person = requester.person_of(request)
         access.check_signed_in(person)
         room = access.known_room(person, name)
         hookrights.check_hooks(person, room)
@@ -75,7 +75,7 @@ def _do(request: HttpRequest, person: Person, room: Room) -> None:
 
 
 def _own_room(request: HttpRequest, name: str) -> Room:
-    person = access.viewer_of(request)
+    person = requester.viewer_of(request)
     room = access.known_room(person, name)
     access.check_signed_in(person)
     hookrights.check_hooks(person, room)

@@ -7,12 +7,12 @@ from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from chat import access, actions, directory
+from chat import access, actions, directory, requester
 from chat.models import Scope
 from chat.problems import Problem, error_page, prefers_html
 
 
-@csrf_exempt  # access.person_of looks at the origin, as for the API: programs accept invitations, too
+@csrf_exempt  # requester.person_of looks at the origin, as for the API: programs accept invitations, too
 @require_http_methods(["GET", "HEAD", "POST"])
 def invite(request: HttpRequest, secret: str) -> HttpResponse:
     """GET shows what one is invited to and changes nothing; POST makes a member and goes to the room.
@@ -22,7 +22,7 @@ def invite(request: HttpRequest, secret: str) -> HttpResponse:
     try:
         if request.method == "POST":
             return _accept(request, secret)
-        found = access.find_invite(access.viewer_of(request), secret)
+        found = access.find_invite(requester.viewer_of(request), secret)
     except Problem as problem:
         return error_page(request, problem)
     context = {"invite": found, "room": found.room, "sign_up_on": settings.SIGN_UP, "guests_on": settings.GUESTS}
@@ -32,7 +32,7 @@ def invite(request: HttpRequest, secret: str) -> HttpResponse:
 
 
 def _accept(request: HttpRequest, secret: str) -> HttpResponse:
-    person = access.person_of(request, Scope.POST)
+    person = requester.person_of(request, Scope.POST)
     room = access.known_room(person, actions.accept_invite(person, secret).name)
     if prefers_html(request):
         return HttpResponseRedirect(reverse("room", args=[room.name]), status=303)

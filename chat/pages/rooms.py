@@ -13,10 +13,10 @@ from django.urls import reverse
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_POST
 
-from chat import access, actions
-from chat.access import Person
+from chat import access, actions, requester
 from chat.models import Room
 from chat.problems import Problem, error_page
+from chat.requester import Person
 from chat.shown import may_moderate
 
 PAGE = 200
@@ -39,7 +39,7 @@ def rooms(request: HttpRequest) -> HttpResponse:
     form = {name: request.POST.get(name, "") for name in ("title", "name", "topic", "visibility")}
     try:
         room = actions.create_room(
-            access.person_of(request),
+            requester.person_of(request),
             form["name"].strip() or suggested_name(form["title"]),
             title=form["title"],
             topic=form["topic"],
@@ -54,7 +54,7 @@ def rooms(request: HttpRequest) -> HttpResponse:
 def membership(request: HttpRequest, name: str) -> HttpResponse:
     """POST: `join` a room that one may read, or `leave` it; then back to the list."""
     try:
-        person = access.person_of(request)
+        person = requester.person_of(request)
         room = access.known_room(person, name)
         if "leave" in request.POST:
             actions.leave_room(person, room)
@@ -72,7 +72,7 @@ def suggested_name(title: str) -> str:
 
 
 def _page(request: HttpRequest, form: dict[str, str], problem: Problem | None) -> HttpResponse:
-    person = access.viewer_of(request)
+    person = requester.viewer_of(request)
     found = list(_rooms(person, request.GET.get("after", ""))[: PAGE + 1])
     for room in found:
         room.may_moderate = may_moderate(person, room)

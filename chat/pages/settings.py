@@ -15,10 +15,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from chat import access, actions, directory
-from chat.access import Person
+from chat import access, actions, directory, requester
 from chat.models import Membership, Room
 from chat.problems import Problem, error_page
+from chat.requester import Person
 from chat.shown import may_hook, may_own
 
 # For how long the form mutes or bans, in minutes; 0: for good.
@@ -60,7 +60,7 @@ def restriction(request: HttpRequest, name: str) -> HttpResponse:
 def delete(request: HttpRequest, name: str) -> HttpResponse:
     """POST: delete the room, whose title must be in `confirm`; then to the list of rooms."""
     try:
-        person = access.person_of(request)
+        person = requester.person_of(request)
         room = access.known_room(person, name)
         access.check_own(person, room)
         if " ".join(request.POST.get("confirm", "").split()) != room.title:
@@ -128,7 +128,7 @@ def _lift(request: HttpRequest, person: Person, room: Room) -> None:
 def _do(request: HttpRequest, name: str, section: str, work: Work) -> HttpResponse:
     """Do the work of a form of `section`; a refusal is said there, with what was written."""
     try:
-        person = access.person_of(request)
+        person = requester.person_of(request)
         room = access.known_room(person, name)
         access.check_moderate(person, room)
         changed = work(request, person, room)
@@ -140,7 +140,7 @@ def _do(request: HttpRequest, name: str, section: str, work: Work) -> HttpRespon
 
 def _page(request: HttpRequest, name: str, section: str = "", problem: Problem | None = None) -> HttpResponse:
     try:
-        person = access.viewer_of(request)
+        person = requester.viewer_of(request)
         room = access.known_room(person, name)
         access.check_signed_in(person)
         access.check_moderate(person, room)

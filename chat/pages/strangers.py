@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from chat import access, actions, directory, shown
+from chat import actions, directory, requester, shown
 from chat.models import User
 from chat.problems import Problem, error_page
 
@@ -19,7 +19,7 @@ def strangers(request: HttpRequest) -> HttpResponse:
         if not settings.STRANGERS:
             raise Problem("NOT_FOUND", "Strangers don't meet here.")
         transport = shown.transport_of(request)
-        person = access.viewer_of(request)
+        person = requester.viewer_of(request)
     except Problem as problem:
         return error_page(request, problem)
     one = actions.find_stranger(person) if isinstance(person, User) else None

@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_protect
 
-from chat import access, actions, directory
+from chat import access, actions, directory, requester
 from chat.models import TOKEN_NAME_MAX, Scope, User
 from chat.pages.entry import sign_in_first
 from chat.problems import Problem, error_page
@@ -39,7 +39,7 @@ def bot_tokens(request: HttpRequest, username: str) -> HttpResponse:
 def _answer(request: HttpRequest, username: str | None) -> HttpResponse:
     try:
         is_post = request.method == "POST"
-        person = access.person_of(request) if is_post else access.viewer_of(request)
+        person = requester.person_of(request) if is_post else requester.viewer_of(request)
         if not isinstance(person, User):
             return sign_in_first(request)
         user = person if username is None else directory.bot(person, username)

@@ -5,7 +5,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 from django_eventstream.utils import sse_encode_error
 
-from chat import access
+from chat import access, requester
 from chat.channels import ROOM_PREFIX
 from chat.models import Room
 from chat.problems import Problem, problem_response, room_invalid
@@ -47,7 +47,7 @@ def presence(request: HttpRequest) -> HttpResponse:
 def _answer_presence(request: HttpRequest, names: list[str], prefix: str = "") -> HttpResponse:
     try:
         kind = _kind_of(request)
-        user = access.check_signed_in(access.reader_of(request))
+        user = access.check_signed_in(requester.reader_of(request))
         found = access.find_rooms_to_follow(request, _room_names(names, prefix))
         rooms = [room or Room() for room in found.values()]
         if not all(room.pk for room in rooms):

@@ -16,7 +16,7 @@ from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 from gripcontrol import websocket_control_message
 
-from chat import access, actions, channels, eventlog, limits
+from chat import actions, channels, eventlog, limits, requester
 from chat.channels import RoomChannel
 from chat.models import Room, Scope
 from chat.names import room_key
@@ -43,8 +43,8 @@ def answer(request: HttpRequest, names: Callable[[], list[str]]) -> HttpResponse
         return problem_response(Problem("PROXY_REQUIRED", "Sockets are served through the proxy only."))
     socket = Socket(request)
     try:
-        access.check_origin(request)
-        socket.reader = access.reader_of(request)
+        requester.check_origin(request)
+        socket.reader = requester.reader_of(request)
         if socket.is_opening:
             socket.open(names())
     except Problem as problem:
@@ -63,7 +63,7 @@ class Socket:
         self._request = request
         self._context = request.wscontext  # type: ignore[attr-defined]
         self.is_opening: bool = self._context.is_opening()
-        self.reader: access.Person = AnonymousUser()
+        self.reader: requester.Person = AnonymousUser()
         self._joined: dict[str, RoomChannel | None] = _parse_joined(self._context.meta.get(JOINED, ""))
 
     def open(self, names: list[str]) -> None:
@@ -141,9 +141,9 @@ class Socket:
         name = _text(command, "room")
         self._check_joined(room_key(name))
         key = _text(command, "client_id", optional=True) or f"{self._context.id}:{command['id']}"
-        person = access.person_of(self._request, Scope.POST)
+        person = requester.person_of(self._request, Scope.POST)
         sender = _text(command, "from", optional=True)
-        address = access.address_of(self._request)
+        address = requester.address_of(self._request)
         counted = limits.of_post(self._request, person)
         text = _text(command, "text")
         posted = actions.post_message(person, name, text, name=sender, key=key, address=address, limits=counted)

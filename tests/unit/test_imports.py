@@ -44,6 +44,7 @@ LAYERS: list[set[str]] = [
     {"chat.actions.log", "chat.actions.limits"},
     {"chat.hookrights"},
     {"chat.access"},
+    {"chat.requester"},
     {"chat.publish"},
     {"chat.eventlog"},
     {"chat.stats"},
