@@ -47,6 +47,8 @@ def person(chromium: Browser, service: Service) -> Iterator[Callable[..., Page]]
         page.get_by_label("Your name").fill(name)
         page.get_by_role("button").first.click()
         page.locator("[data-chat]").wait_for()
+        if options.get("java_script_enabled", True):  # Enter is a new line until the page's script has begun
+            page.locator("[data-status]").wait_for()
         return page
 
     yield enter
