@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--posts", type=int, default=50)
     parser.add_argument("--database", default="", help="DATABASE_URL of an empty database; SQLite without it")
     options = parser.parse_args()
-    with Service(options.database, HOOK_ALLOWED_NETWORKS=NETWORK) as service, Console(service) as console:
+    with Service(options.database, HOOK_ALLOWED_NETWORKS=NETWORK) as service:
         service.start("hooks")
         print(f"{'receivers':24} {'without':>10} {'with':>10} {'ratio':>7}  {'quarters':14}  CPU without, with")
         for number, (case, manner) in enumerate(CASES.items()):
@@ -61,10 +61,10 @@ def main() -> None:
                     setattr(receiver, name, value)
                 urls = [] if case == CONTROL else [f"{receiver.url}/{n}" for n in range(HOOKS)]
                 rooms = [
-                    console.run(_MAKE, name=f"plain-{number}", urls=[]),
-                    console.run(_MAKE, name=f"hooked-{number}", urls=urls),
+                    service.console.run(_MAKE, name=f"plain-{number}", urls=[]),
+                    service.console.run(_MAKE, name=f"hooked-{number}", urls=urls),
                 ]
-                _measure(case, Poster(service), console, rooms, options)
+                _measure(case, Poster(service), service.console, rooms, options)
                 assert receiver.got or not urls, "nothing was delivered: there was nothing to measure"
 
 

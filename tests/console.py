@@ -3,17 +3,17 @@
 import json
 import subprocess
 import sys
-from types import TracebackType
-from typing import Any, Self
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
-from tests.service import ROOT, Service
-
-# What every call finds: the actions and models, and who and what is meant by a name.
+# What every call finds: the actions and models, and who and what is meant by a name. Between calls no connection to the
+# database is kept: tests restart it, and put back older ones.
 PRELUDE = """
-import json, sys, django
+import contextlib, io, json, sys, traceback, django
 django.setup()
 from datetime import timedelta
-from django.db import transaction
+from django.db import connections, transaction
 from django.utils import timezone
 from chat import access, actions
 from chat.models import *
@@ -26,35 +26,33 @@ def room(name, user):
     return access.find_room(user, name)
 
 for line in sys.stdin:
-    result = None
+    known, printed = dict(globals()), io.StringIO()
     try:
-        exec(json.loads(line))
-        print(json.dumps({"result": result}), flush=True)
-    except Exception as error:
-        print(json.dumps({"error": repr(error)}), flush=True)
+        with contextlib.redirect_stdout(printed):
+            exec(json.loads(line), known)
+        answer = {"result": known.get("result"), "printed": printed.getvalue()}
+    except Exception:
+        answer = {"error": traceback.format_exc()}
+    connections.close_all()
+    print(json.dumps(answer), flush=True)
 """
 
 
 class Console:
-    """Runs code in one process of the service's own: `run` returns what the code calls `result`, as JSON."""
+    """Runs code in one process with the environment of a service."""
 
-    def __init__(self, service: Service, **environment: str) -> None:
+    def __init__(self, environment: Mapping[str, str]) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-c", PRELUDE],
-            cwd=ROOT,
-            env=service.environment | environment,
+            cwd=Path(__file__).resolve().parent.parent,
+            env=dict(environment),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
 
-    def __enter__(self) -> Self:
-        self.run("pass")
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """End the process."""
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.close()
@@ -62,12 +60,19 @@ class Console:
         self._process.stdout.close()
 
     def run(self, code: str, **values: Any) -> Any:
-        """Run `code` with `values` as variables."""
+        """Run `code` with `values` as variables; returns what it calls `result`, as JSON."""
+        return self._ask(code, values)["result"]
+
+    def print(self, code: str) -> str:
+        """Run `code`; what it prints."""
+        return str(self._ask(code, {})["printed"])
+
+    def _ask(self, code: str, values: Mapping[str, Any]) -> dict[str, Any]:
         assert self._process.stdin
         assert self._process.stdout
         given = "\n".join(f"{name} = {value!r}" for name, value in values.items())
         self._process.stdin.write(json.dumps(f"{given}\n{code}") + "\n")
         self._process.stdin.flush()
-        answer = json.loads(self._process.stdout.readline())
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
         assert "error" not in answer, answer["error"]
-        return answer["result"]
+        return answer

@@ -1,5 +1,7 @@
 """The service on real parts for tests: Pushpin, gunicorn and the relay, with ports and folders of their own."""
 
+import atexit
+import functools
 import json
 import os
 import random
@@ -18,10 +20,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests.console import Console
+
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 30
 # Tests post as fast as they can, all from one address: the limits are counted and never reached.
 NO_LIMIT = "1000000/minute"
+SECRETS = {"SECRET_KEY": "s" * 40, "GRIP_KEY": "g" * 40}
+# What a database needs before its first use.
+SET_UP = """
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
+call_command("setup")
+"""
 LIMITS = ("POST_LIMIT", "TOKEN_POST_LIMIT", "ADDRESS_POST_LIMIT", "WRITE_LIMIT", "ADDRESS_WRITE_LIMIT")
 
 
@@ -74,6 +85,19 @@ class Answer:
         return json.loads(self.body)
 
 
+@functools.cache
+def prepared() -> Path:
+    """A folder with what services begin with, an SQLite database and the static files: making them takes longer than
+    all the rest of a start, so a test process does it once."""
+    folder = Path(tempfile.mkdtemp(prefix="corkboard-prepared-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    settings = {"CORKBOARD_VAR": str(folder), "DATABASE_URL": "", "DJANGO_SETTINGS_MODULE": "server.settings"}
+    console = Console({**os.environ, **SECRETS, **settings})
+    console.run(SET_UP + 'call_command("collectstatic", interactive=False, verbosity=0)')
+    console.close()
+    return folder
+
+
 class Service:
     """One running service. `lose_publishes=True` sends what gunicorn publishes nowhere; the relay still works."""
 
@@ -85,11 +109,11 @@ class Service:
         self.web_url = f"http://127.0.0.1:{self.web_port}"
         self.lose_publishes = lose_publishes
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._console: Console | None = None
         self.environment = {
             **os.environ,
             "CORKBOARD_VAR": str(self.folder),
-            "SECRET_KEY": "s" * 40,
-            "GRIP_KEY": "g" * 40,
+            **SECRETS,
             "PORT": str(self.port),
             "WEB_PORT": str(self.web_port),
             "PUSHPIN_BIND": "127.0.0.1",
@@ -103,20 +127,42 @@ class Service:
         }
 
     def __enter__(self) -> Self:
-        self.manage("migrate", "-v0")
-        self.manage("collectstatic", "--noinput", "-v0")
-        self.manage("setup")
-        for name in ("pushpin", "gunicorn", "relay"):
-            self.start(name)
-        self.wait_ready()
+        try:
+            self.prepare()
+            for name in ("pushpin", "gunicorn", "relay"):
+                self.start(name)
+            self.wait_ready()
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End all processes and remove the folder."""
+        if self._console:
+            self._console.close()
         for name in list(self.processes):
             self.stop(name)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def prepare(self) -> None:
+        """Make what is there before a service is started."""
+        self.environment["STATIC_ROOT"] = str(prepared() / "static")
+        if self.environment["DATABASE_URL"]:
+            self.console.run(SET_UP)
+        else:
+            shutil.copy(prepared() / "corkboard.sqlite3", self.folder)
+
+    @property
+    def console(self) -> Console:
+        """A process inside the service's Django, started when it is first asked for."""
+        self._console = self._console or Console(self.environment)
+        return self._console
 
     def manage(self, *arguments: str) -> str:
         """Run a management command; its output."""
@@ -126,8 +172,8 @@ class Service:
         return done.stdout
 
     def shell(self, code: str) -> str:
-        """Run Python code inside the service's Django."""
-        return self.manage("shell", "-v0", "-c", code)
+        """Run Python code inside the service's Django; what it prints."""
+        return self.console.print(code)
 
     def sessions(self, *names: str, **fields: Any) -> dict[str, str]:
         """A session for each of these user names: the value of their cookie `sessionid`. Accounts that are missing are

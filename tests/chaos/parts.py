@@ -58,9 +58,7 @@ class Parts(Service):
         try:
             if self._data:
                 self._init_postgres(self._data)
-            self.manage("migrate", "-v0")
-            self.manage("collectstatic", "--noinput", "-v0")
-            self.manage("setup")
+            self.prepare()
             for name in ("pushpin", "forwarder", "gunicorn", "relay"):
                 self.start(name)
             self.wait_ready()
@@ -77,6 +75,8 @@ class Parts(Service):
             shutil.rmtree(self._data.parent, ignore_errors=True)
 
     def _end_all(self) -> None:
+        if self._console:
+            self._console.close()
         for name, process in reversed(self.processes.items()):
             if name == "forwarder":
                 self._end_forwarder()

@@ -1,7 +1,5 @@
 """What tests on real parts share: a console beside the service, and a private room with people in it."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.console import Console
@@ -9,11 +7,10 @@ from tests.den import Den
 from tests.service import Service
 
 
-@pytest.fixture(scope="module")
-def console(service: Service) -> Iterator[Console]:
-    """One process for all that people with power do here."""
-    with Console(service) as console:
-        yield console
+@pytest.fixture
+def console(service: Service) -> Console:
+    """For all that people with power do here."""
+    return service.console
 
 
 @pytest.fixture

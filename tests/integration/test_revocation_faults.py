@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -83,7 +83,7 @@ def test_the_control_port_is_away_for_20_seconds_at_that_moment(den: Den, servic
 
 def test_a_revocation_that_nobody_published_is_the_relays(service: Service, room: str) -> None:
     # As if the process had died between commit and publish.
-    with Console(service, GRIP_URL="tcp://127.0.0.1:1") as console, ExitStack() as stack:
+    with closing(Console(service.environment | {"GRIP_URL": "tcp://127.0.0.1:1"})) as console, ExitStack() as stack:
         den = Den(service, console, room)
         readers = [stack.enter_context(den.follow("bob", transport)) for transport in TRANSPORTS]
         den.say("1")
