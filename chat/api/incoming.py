@@ -3,15 +3,21 @@ allows it."""
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from ninja import Router
+from ninja import Router, Schema
 
 from chat import actions, hookrights, limits, requester
 from chat.api.answers import WRITE_REFUSALS, body_of
-from chat.api.schemas import HookPostIn, MessageOut, ProblemOut
+from chat.api.schemas import MessageOut, MessageText, ProblemOut
 from chat.problems import Problem
 
 router = Router(tags=["webhooks"])
 _ANSWERS = {frozenset({200, 201}): MessageOut, WRITE_REFUSALS: ProblemOut}
+
+
+class HookPostIn(Schema):
+    """What an incoming webhook posts."""
+
+    text: MessageText
 
 
 @router.post(

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from django import conf
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -19,7 +18,7 @@ from chat import access, actions, directory, requester
 from chat.models import Membership, Room
 from chat.problems import Problem, error_page
 from chat.requester import Person
-from chat.shown import may_hook, may_own
+from chat.shown import may_hook, may_own, own_address
 
 # For how long the form mutes or bans, in minutes; 0: for good.
 MINUTES = [(10, "10 minutes"), (60, "1 hour"), (1440, "1 day"), (10_080, "1 week"), (0, "for good")]
@@ -106,8 +105,7 @@ def _invite(request: HttpRequest, person: Person, room: Room) -> None:
     days = request.POST.get("days", "")
     number = int(days) if days.isascii() and days.isdigit() and len(days) < 4 else 0
     _, secret = actions.invite(person, room, number)
-    base = conf.settings.PUBLIC_URL or f"{request.scheme}://{request.get_host()}"
-    messages.success(request, f"{base}/accounts/invites/{secret}/", extra_tags="link")
+    messages.success(request, own_address(request, f"/accounts/invites/{secret}/"), extra_tags="link")
 
 
 def _restrict(request: HttpRequest, person: Person, room: Room) -> None:
