@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
-from chat import access, hookrights
+from chat import access
 from chat.history import Page
 from chat.models import Room
 from chat.names import clean_person_name
@@ -53,7 +53,7 @@ def may_own(person: Person, room: Room) -> bool:
 
 def may_hook(person: Person, room: Room) -> bool:
     """Whether to offer webhooks."""
-    return hookrights.can_hook(person, room)
+    return access.can_hook(person, room)
 
 
 def may_moderate(person: Person, room: Room) -> bool:

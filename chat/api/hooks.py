@@ -3,7 +3,7 @@
 from django.http import HttpRequest, HttpResponse
 from ninja import Field, Router, Schema
 
-from chat import access, actions, directory, hookrights
+from chat import access, actions, directory
 from chat.api.answers import READ_REFUSALS, WRITE_REFUSALS, answer, body_of, done, reader, writer
 from chat.api.schemas import ProblemOut, one_of
 from chat.models import OutgoingHook, Room, User
@@ -80,7 +80,7 @@ def list_hooks(request: HttpRequest, name: str) -> HttpResponse:
     """The webhooks of the room, without their secrets. For owners."""
     person = reader(request)
     room = access.known_room(person, name)
-    hookrights.check_hooks(person, room)
+    access.check_hooks(person, room)
     incoming, outgoing = directory.hooks(room)
     return answer({"hooks": [*map(directory.incoming_data, incoming), *map(directory.outgoing_data, outgoing)]})
 
@@ -103,7 +103,7 @@ def make_hook(request: HttpRequest, name: str, body: HookIn) -> HttpResponse:
     if body.kind == "outgoing":
         outgoing = actions.make_outgoing_hook(person, room, body.url)
         return answer({**directory.outgoing_data(outgoing), "secret": outgoing.secret}, 201)
-    hookrights.check_hooks(person, room)
+    access.check_hooks(person, room)
     raise Problem("PARAMETER_INVALID", "A webhook is incoming or outgoing.")
 
 
@@ -127,7 +127,7 @@ def withdraw_hook(request: HttpRequest, name: str, hook_id: str) -> HttpResponse
     """It is gone for good, and its log. What it posted stays. For owners."""
     person = writer(request)
     room = access.known_room(person, name)
-    hookrights.check_hooks(person, room)
+    access.check_hooks(person, room)
     actions.withdraw_hook(person, room, directory.hook(room, hook_id))
     return done()
 
@@ -152,7 +152,7 @@ def list_deliveries(request: HttpRequest, name: str, hook_id: str) -> HttpRespon
     """The last attempts, newest first. For owners."""
     person = reader(request)
     room = access.known_room(person, name)
-    hookrights.check_hooks(person, room)
+    access.check_hooks(person, room)
     found = directory.deliveries(directory.outgoing_hook(room, hook_id))
     return answer({"deliveries": [directory.delivery_data(room, one) for one in found]})
 
@@ -160,5 +160,5 @@ def list_deliveries(request: HttpRequest, name: str, hook_id: str) -> HttpRespon
 def _outgoing(request: HttpRequest, name: str, hook_id: str) -> tuple[User, Room, OutgoingHook]:
     person = writer(request)
     room = access.known_room(person, name)
-    hookrights.check_hooks(person, room)
+    access.check_hooks(person, room)
     return person, room, directory.outgoing_hook(room, hook_id)

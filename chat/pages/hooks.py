@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_protect
 
-from chat import access, actions, directory, hookrights, requester
+from chat import access, actions, directory, requester
 from chat.models import OutgoingHook, Room
 from chat.names import PERSON_NAME_MAX
 from chat.outbound import URL_MAX
@@ -31,7 +31,7 @@ def hooks(request: HttpRequest, name: str) -> HttpResponse:
         person = requester.person_of(request)
         access.check_signed_in(person)
         room = access.known_room(person, name)
-        hookrights.check_hooks(person, room)
+        access.check_hooks(person, room)
         _do(request, person, room)
     except Problem as problem:
         return _page(request, name, problem)
@@ -78,7 +78,7 @@ def _own_room(request: HttpRequest, name: str) -> Room:
     person = requester.viewer_of(request)
     room = access.known_room(person, name)
     access.check_signed_in(person)
-    hookrights.check_hooks(person, room)
+    access.check_hooks(person, room)
     return room
 
 

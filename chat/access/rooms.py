@@ -1,8 +1,4 @@
-"""Who may read, post and create: the only place that decides it.
-
-One order of checks everywhere: signed in (USER_HAS_TO_LOGIN), room exists (ROOM_INVALID), allowed
-(ROOM_ACCESS_DENIED). A private room that one may not know of answers exactly like a room that does not exist.
-"""
+"""Which rooms one may know of, read, post into and make: by name, by a list, by an invite."""
 
 from collections.abc import Collection, Iterable
 
@@ -11,21 +7,20 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils import timezone
 
+from chat.access.accounts import check_signed_in
 from chat.models import (
     ClaimedEvent,
     Invite,
     Membership,
-    Message,
     Restriction,
     Room,
     RoomQuerySet,
-    Scope,
     User,
     digest_of,
 )
-from chat.names import HIDDEN_ROOM_PREFIX, ROOM_NAME_RULE, is_room_name, person_keys, room_key
+from chat.names import HIDDEN_ROOM_PREFIX, ROOM_NAME_RULE, is_room_name, room_key
 from chat.problems import Problem, partner_missing, room_invalid
-from chat.requester import Person, check_scope, check_unchanged, has_scope, reader_of
+from chat.requester import Person, check_unchanged, reader_of
 
 
 def find_rooms(person: Person, names: Iterable[str]) -> dict[str, Room | None]:
@@ -93,7 +88,7 @@ def known_rooms(person: Person) -> RoomQuerySet:
 
 def check_post(person: Person, claim: ClaimedEvent) -> None:
     """Raise Problem when `person` may not post into the claimed room."""
-    _check_visible(person, claim.visibility, claim.role)
+    check_visible(person, claim.visibility, claim.role)
     if claim.kind == Room.Kind.STRANGERS and claim.alias is None:
         raise partner_missing()
     if claim.restriction == Restriction.Kind.BAN:
@@ -102,15 +97,6 @@ def check_post(person: Person, claim: ClaimedEvent) -> None:
         raise Problem("ROOM_ACCESS_DENIED", "You can't post in this room for now: a moderator muted you.")
     if claim.archived:
         raise Problem("ROOM_ACCESS_DENIED", "This room is archived: it can be read, but nobody posts in it.")
-
-
-def check_type(person: Person, claim: ClaimedEvent, kind: int) -> None:
-    """Raise Problem when `person` may not post messages of this type into the claimed room."""
-    if kind == Message.Type.MESSAGE or can_moderate(person, claim):
-        return
-    check_signed_in(person)
-    check_scope(person, Scope.MANAGE)
-    raise Problem("ROOM_ACCESS_DENIED", "Only moderators post warnings and alerts.")
 
 
 def check_create_room(person: Person, name: str) -> None:
@@ -154,152 +140,6 @@ def can_read(person: Person, room: Room) -> bool:
     return _refusal(person, room.name_key, room) is None
 
 
-def can_own(person: Person, room: Room | ClaimedEvent) -> bool:
-    """Whether `person` may change the room itself and who belongs to it. `room` knows their role (find_room, a claim).
-
-    Owners may, and staff where staff may read by being staff. A private room is its members' own: in it staff are what
-    their role says. By a token only one with the scope `manage` has power.
-    """
-    if not has_scope(person, Scope.MANAGE):
-        return False
-    return room.role == Membership.Role.OWNER or (person.is_staff and room.visibility != Room.Visibility.PRIVATE)
-
-
-def can_moderate(person: Person, room: Room | ClaimedEvent) -> bool:
-    """Whether `person` may delete others' messages, mute and ban in the room, which knows their role."""
-    is_moderator = room.role == Membership.Role.MODERATOR and has_scope(person, Scope.MANAGE)
-    return is_moderator or can_own(person, room)
-
-
-def can_invite(person: Person, room: Room) -> bool:
-    """Whether `person` may hand out links into the room: moderators; of guests only an owner."""
-    if room.kind != Room.Kind.ROOM:
-        return False
-    return can_own(person, room) or (can_moderate(person, room) and not getattr(person, "is_guest", False))
-
-
-def check_own(person: Person, room: Room) -> None:
-    """Raise Problem when `person` may not change the room. `room` is of find_room, which knows the role."""
-    if not can_own(person, room):
-        check_scope(person, Scope.MANAGE)
-        raise Problem("ROOM_ACCESS_DENIED", "Only the owner of the room may do this.")
-
-
-def check_moderate(person: Person, room: Room) -> None:
-    """Raise Problem when `person` may not moderate the room. `room` is of find_room."""
-    if not can_moderate(person, room):
-        check_scope(person, Scope.MANAGE)
-        raise Problem("ROOM_ACCESS_DENIED", "Only moderators of the room may do this.")
-
-
-def check_invite(person: Person, room: Room) -> None:
-    """Raise Problem when `person` may not hand out, see or withdraw links into the room. `room` is of find_room."""
-    if not can_invite(person, room):
-        check_scope(person, Scope.MANAGE)
-        raise Problem("ROOM_ACCESS_DENIED", "Only moderators of the room invite others.")
-
-
-def check_rank(person: Person, room: Room, user: User) -> None:
-    """Raise Problem when `person`, a moderator of `room`, has no power over `user`.
-
-    A moderator has none over owners and other moderators. Where staff may read by being staff, only staff have power
-    over staff; a private room's owner may take anybody off it. `room` is of find_room.
-    """
-    if user.is_staff and not person.is_staff and room.visibility != Room.Visibility.PRIVATE:
-        raise Problem("ROOM_ACCESS_DENIED", "This person is staff.")
-    if not can_own(person, room) and role_of(user, room.pk) in (Membership.Role.OWNER, Membership.Role.MODERATOR):
-        raise Problem("ROOM_ACCESS_DENIED", "Only the owner has power over moderators.")
-
-
-def check_same_role(person: Person, room: Room) -> None:
-    """Raise Problem when `person` is not any more what `room`, found a moment ago, says they are in it. One query."""
-    role = role_of(person, room.pk)
-    if role != room.role:
-        _check_visible(person, room.visibility, role)
-        raise Problem("ROOM_ACCESS_DENIED", "Your role in this room was changed just now.")
-
-
-def check_signed_in(person: Person) -> User:
-    """`person` as a user. Raises Problem USER_HAS_TO_LOGIN."""
-    if not isinstance(person, User):
-        raise Problem("USER_HAS_TO_LOGIN", "Sign in first.")
-    return person
-
-
-def room_for_operator(person: Person, room_id: int, permission: str) -> Room:
-    """A room for an operator in the admin, who need not be a member of it: Django's permission decides, as in
-    "chat.change_room". They act as an owner would. Raises Problem.
-
-    Pages and API never ask this: there a private room is invisible to staff who are no members.
-    """
-    check_operator(person, permission)
-    room = Room.objects.live().filter(pk=room_id).first()
-    if room is None:
-        raise room_invalid()
-    room.role, room.is_operated = Membership.Role.OWNER, True
-    return room
-
-
-def check_operator(person: Person, permission: str, account: User | None = None) -> User:
-    """The operator who may do this in the admin by Django's permission, as in "chat.change_user". Raises Problem.
-
-    What is done to an `account` of staff is for superusers: else who may change accounts could take over any of them.
-    """
-    user = check_signed_in(person)
-    if not (user.is_staff and user.has_perm(permission)):  # has_perm is false for closed accounts
-        raise Problem("ROOM_ACCESS_DENIED", "Your account has no permission for this.")
-    if account is not None and not can_operate(user, account):
-        raise Problem("ROOM_ACCESS_DENIED", f"{account.username} is staff: only superusers change accounts of staff.")
-    return user
-
-
-def can_operate(person: Person, account: User) -> bool:
-    """Whether the rank of `account` lets an operator act on it."""
-    return person.is_superuser or not (account.is_staff or account.is_superuser)
-
-
-def check_token_owner(person: Person, user: User) -> User:
-    """Who may make, see and withdraw the tokens of `user`: the account itself, and the owner of a bot. Raises Problem.
-
-    Guests have none: all that a guest has is a browser's session, and it goes when they stay away.
-    """
-    actor = check_signed_in(person)
-    check_scope(actor, Scope.MANAGE)
-    if user.pk != actor.pk and user.owner_id != actor.pk:
-        raise Problem("NOT_FOUND", "You have no bot of this name.")
-    if user.is_guest:
-        raise Problem("ROOM_ACCESS_DENIED", "Tokens are for accounts: guests have none.")
-    return actor
-
-
-def check_make_bot(person: Person) -> User:
-    """Who may make a bot, by BOTS. Raises Problem."""
-    actor = check_signed_in(person)
-    if settings.BOTS == "off":
-        raise Problem("ROOM_ACCESS_DENIED", "Nobody makes bots here.")
-    if actor.is_guest or actor.is_bot:
-        raise Problem("ROOM_ACCESS_DENIED", "Only people with an account make bots.")
-    if settings.BOTS == "staff" and not actor.is_staff:
-        raise Problem("ROOM_ACCESS_DENIED", "Only staff make bots here.")
-    return actor
-
-
-def check_broadcast(person: Person) -> User:
-    """Who may write to many rooms at once: staff. Raises Problem."""
-    actor = check_signed_in(person)
-    check_scope(actor, Scope.MANAGE)
-    if not actor.is_staff:
-        raise Problem("ROOM_ACCESS_DENIED", "Only staff broadcast.")
-    return actor
-
-
-def role_of(person: Person, room_id: int) -> str | None:
-    """What `person` is in a room, None for nothing. One query."""
-    if not isinstance(person, User):
-        return None
-    return Membership.objects.filter(room=room_id, user=person).values_list("role", flat=True).first()
-
-
 def is_banned(person: Person, room_id: int) -> bool:
     """Whether `person` is banned from a room. One query."""
     if not isinstance(person, User):
@@ -320,12 +160,6 @@ def readers_among(room: Room, user_ids: Collection[int]) -> set[int]:
     elif room.visibility == Room.Visibility.PRIVATE:
         readers = readers.filter(memberships__room=room)
     return set(readers.values_list("pk", flat=True))
-
-
-def is_name_taken(name: str) -> bool:
-    """Whether an account or a guest has this name, or one that looks like it. One query."""
-    keys = person_keys(name)
-    return User.objects.filter(Q(name_key__in=keys) | Q(username_key__in=keys)).exists()
 
 
 def find_invite(person: Person, secret: str) -> Invite:
@@ -349,13 +183,14 @@ def _refusal(person: Person, key: str, room: Room | None) -> Problem | None:
     if room is None:
         return None
     try:
-        _check_visible(person, room.visibility, room.role)
+        check_visible(person, room.visibility, room.role)
     except Problem as problem:
         return problem
     return _banned_problem() if room.banned else None
 
 
-def _check_visible(person: Person, visibility: str, role: str | None) -> None:
+def check_visible(person: Person, visibility: str, role: str | None) -> None:
+    """Raise Problem when `person`, who has this role in a room of this visibility, may not know of it or enter it."""
     if visibility == Room.Visibility.STAFF:
         if not person.is_authenticated:
             raise Problem("USER_HAS_TO_LOGIN", "Sign in to enter this room.")
