@@ -50,7 +50,7 @@ LAYERS: list[set[str]] = [
     {"chat.requester"},
     {"chat.publish"},
     {"chat.eventlog"},
-    {"chat.stats"},
+    {"chat.pushpin_stats"},
     {"chat.channels"},
     {"chat.outbound"},
     {"chat.models", "chat.middleware"},
@@ -68,10 +68,10 @@ LAYERS: list[set[str]] = [
     {"server.settings"},
     {"chat.names"},
     {"chat.aliases"},
-    {"chat.skeleton", "chat.problems", "chat.apps", "server.env", "server.staticfiles", "server.redact"},
+    {"chat.confusables", "chat.problems", "chat.apps", "server.env", "server.staticfiles", "server.redact"},
 ]
 GRIP = {"django_eventstream", "django_grip", "gripcontrol", "pubcontrol", "zmq"}
-GRIP_MODULES = {"chat.publish", "chat.eventlog", "chat.channels", "chat.stats"} | {
+GRIP_MODULES = {"chat.publish", "chat.eventlog", "chat.channels", "chat.pushpin_stats"} | {
     f"chat.stream.{name}" for name in ("endpoint", "sse", "longpoll", "websocket", "presence")
 }
 
