@@ -4,8 +4,7 @@ import hmac
 import secrets
 from typing import TypeVar
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
-from django.utils import timezone
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
 from chat.access.accounts import check_signed_in
 from chat.access.roles import can_own, check_own
@@ -36,8 +35,7 @@ def check_hooks(person: Person, room: Room) -> User:
 def with_maker(hooks: QuerySet[_Hook]) -> QuerySet[_Hook]:
     """`hooks`, each with its room and with who made it: what hook_refusal asks."""
     mine = Membership.objects.filter(room=OuterRef("room"), user=OuterRef("created_by"))
-    bans = Restriction.objects.filter(room=OuterRef("room"), user=OuterRef("created_by"), kind=Restriction.Kind.BAN)
-    bans = bans.filter(Q(until=None) | Q(until__gt=timezone.now()))
+    bans = Restriction.objects.bans().filter(room=OuterRef("room"), user=OuterRef("created_by"))
     known = {"maker_role": Subquery(mine.values("role")[:1]), "maker_banned": Exists(bans)}
     return hooks.select_related("room", "created_by").annotate(**known)
 

@@ -5,19 +5,9 @@ from collections.abc import Collection, Iterable
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
-from django.utils import timezone
 
 from chat.access.accounts import check_signed_in
-from chat.models import (
-    ClaimedEvent,
-    Invite,
-    Membership,
-    Restriction,
-    Room,
-    RoomQuerySet,
-    User,
-    digest_of,
-)
+from chat.models import ClaimedEvent, Invite, Membership, Restriction, Room, RoomQuerySet, User, digest_of
 from chat.names import HIDDEN_ROOM_PREFIX, ROOM_NAME_RULE, is_room_name, room_key
 from chat.problems import Problem, partner_missing, room_invalid
 from chat.requester import Person, check_unchanged, reader_of
@@ -151,8 +141,7 @@ def readers_among(room: Room, user_ids: Collection[int]) -> set[int]:
     """Those of `user_ids` who may read `room`, by the rules of find_rooms. One query."""
     if room.deleted_at:
         return set()
-    bans = Restriction.objects.filter(room=room, kind=Restriction.Kind.BAN).exclude(user=None)
-    bans = bans.filter(Q(until=None) | Q(until__gt=timezone.now()))
+    bans = Restriction.objects.bans().filter(room=room).exclude(user=None)
     readers = User.objects.filter(pk__in=user_ids, is_active=True).exclude(pk__in=bans.values("user"))
     readers = readers.exclude(owner__in=bans.values("user"))
     if room.visibility == Room.Visibility.STAFF:
@@ -168,8 +157,8 @@ def find_invite(person: Person, secret: str) -> Invite:
     One that is over, withdrawn, to a room that bans `person`, or to a room of staff for somebody else answers like one
     that never was.
     """
-    found = Invite.objects.select_related("room", "created_by").filter(digest=digest_of(secret), withdrawn_at=None)
-    invite = found.filter(expires__gt=timezone.now(), room__deleted_at=None, room__archived_at=None).first()
+    found = Invite.objects.good().filter(room__deleted_at=None, room__archived_at=None, digest=digest_of(secret))
+    invite = found.select_related("room", "created_by").first()
     refused = invite is not None and invite.room.visibility == Room.Visibility.STAFF and not person.is_staff
     if invite is None or refused or is_banned(person, invite.room_id):
         raise Problem("INVITE_INVALID", "This invitation is not good any more: ask for another one.")
@@ -202,8 +191,7 @@ def check_visible(person: Person, visibility: str, role: str | None) -> None:
 
 def _bans_of(user: User) -> QuerySet[Restriction]:
     """The bans that hold for somebody: a bot's owner's, too."""
-    bans = Restriction.objects.filter(user__in=[pk for pk in (user.pk, user.owner_id) if pk])
-    return bans.filter(Q(until=None) | Q(until__gt=timezone.now()), kind=Restriction.Kind.BAN)
+    return Restriction.objects.bans().filter(user__in=[pk for pk in (user.pk, user.owner_id) if pk])
 
 
 def _banned_problem() -> Problem:
