@@ -9,8 +9,8 @@ from chat.api.schemas import ProblemOut, one_of
 from chat.models import OutgoingHook, Room, User
 from chat.names import PERSON_NAME_MAX
 from chat.outbound import URL_MAX
+from chat.pages.context import own_address
 from chat.problems import Problem
-from chat.shown import own_address
 
 router = Router(tags=["webhooks"])
 

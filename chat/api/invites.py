@@ -6,7 +6,7 @@ from ninja import Field, Router, Schema
 from chat import access, actions, directory
 from chat.api.answers import READ_REFUSALS, WRITE_REFUSALS, answer, body_of, done, reader, writer
 from chat.api.schemas import ProblemOut
-from chat.shown import own_address
+from chat.pages.context import own_address
 
 router = Router(tags=["invites"])
 

@@ -14,8 +14,8 @@ from chat.api.schemas import MessageOut, MessageText, ProblemOut
 from chat.eventlog import MAX_ID
 from chat.models import Scope
 from chat.names import PERSON_NAME_MAX
+from chat.pages.room import chat_page
 from chat.problems import Problem, prefers_html
-from chat.views import chat_page
 
 router = Router(tags=["messages"])
 
