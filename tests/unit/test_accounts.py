@@ -16,11 +16,10 @@ from chat import actions
 from chat.actions.limits import Limit, attempt, forget, give_back, prune_tallies, slow_down
 from chat.models import ApiToken, Closing, Membership, Message, Tally, User
 from chat.problems import Problem
-from tests.unit.conftest import OWN_PAGE, grip_headers, sign_in
+from tests.unit.conftest import HTML, OWN_PAGE, grip_headers, sign_in
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct horse battery"
-HTML = {"Accept": "text/html"}
 
 
 def from_address(address: str, *, signed: bool = True, **more: str) -> Client:

@@ -14,10 +14,9 @@ from django.utils import timezone
 from chat import access, actions
 from chat.models import Invite, Membership, Message, Restriction, Room, User
 from chat.pages.rooms import suggested_name
-from tests.unit.conftest import OWN_PAGE, sign_in
+from tests.unit.conftest import HTML, OWN_PAGE, sign_in
 
 pytestmark = pytest.mark.django_db
-HTML = {"Accept": "text/html"}
 People = dict[str, User]
 
 

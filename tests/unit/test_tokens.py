@@ -13,7 +13,7 @@ from chat import access, actions
 from chat.actions import operators
 from chat.models import ApiToken, AuditEntry, Closing, Message, Restriction, Room, User
 from chat.problems import Problem
-from tests.unit.conftest import grip_headers, sign_in
+from tests.unit.conftest import code, grip_headers, sign_in
 from tests.unit.test_websocket import Socket
 
 pytestmark = pytest.mark.django_db
@@ -28,10 +28,6 @@ def bearer(secret: str) -> Client:
 def token(user: User, *scopes: str, days: int | None = 90) -> str:
     """The secret of a token with these scopes."""
     return actions.issue_token(user, user, "test", scopes, days)[1]
-
-
-def code(response: Any) -> tuple[int, str]:
-    return response.status_code, response.json()["code"]
 
 
 class TestScopes:
