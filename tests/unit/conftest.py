@@ -1,6 +1,7 @@
 """What the unit tests share: a recording proxy, clients with and without a proxy before them, and people."""
 
 import json
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -82,6 +83,11 @@ def sign_in(user: User, *, proxied: bool = False) -> Client:
 def code(response: Any) -> tuple[int, str]:
     """The status and the code of a refusal."""
     return response.status_code, response.json()["code"]
+
+
+def without_token(response: Any) -> str:
+    """The page without the form's token, which is another one each time."""
+    return re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", response.text)
 
 
 @pytest.fixture
