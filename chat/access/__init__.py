@@ -23,10 +23,8 @@ from chat.access.roles import (
     check_rank,
     check_same_role,
     check_type,
-    role_of,
 )
 from chat.access.rooms import (
-    can_read,
     check_create_room,
     check_named,
     check_post,
@@ -48,7 +46,6 @@ __all__ = [
     "can_moderate",
     "can_operate",
     "can_own",
-    "can_read",
     "check_broadcast",
     "check_create_room",
     "check_hooks",
@@ -77,7 +74,6 @@ __all__ = [
     "known_rooms",
     "no_such_room",
     "readers_among",
-    "role_of",
     "room_for_operator",
     "with_maker",
 ]
