@@ -6,8 +6,6 @@ Nothing here tells of rooms one may not know of: no row ids, which count over al
 
 from typing import Any
 
-from django.utils import timezone
-
 from chat import access, actions, eventlog
 from chat.models import (
     ApiToken,
@@ -158,8 +156,7 @@ def invite_data(invite: Invite) -> dict[str, Any]:
 
 def invites(room: Room) -> list[Invite]:
     """The invites that are good, newest first. One query."""
-    good = Invite.objects.filter(room=room, withdrawn_at=None, expires__gt=timezone.now())
-    return list(good.select_related("created_by").order_by("-pk"))
+    return list(Invite.objects.good().filter(room=room).select_related("created_by").order_by("-pk"))
 
 
 def invite_row(room: Room, invite_id: str) -> int:
@@ -184,8 +181,7 @@ def restriction_data(restriction: Restriction) -> dict[str, Any]:
 
 def restrictions(room: Room) -> list[Restriction]:
     """The mutes and bans that hold, newest first. One query."""
-    found = Restriction.objects.filter(room=room).select_related("user").order_by("-pk")
-    return [one for one in found if one.until is None or one.until > timezone.now()]
+    return list(Restriction.objects.good().filter(room=room).select_related("user").order_by("-pk"))
 
 
 def restriction_row(room: Room, restriction_id: str) -> int:

@@ -26,7 +26,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections
 from django.db.models import F, OuterRef, Q, Subquery
 from django.utils import timezone
 
-from chat import eventlog, hookrights, outbound
+from chat import access, eventlog, outbound
 from chat.actions import deliveries, iso
 from chat.channels import ROOM_PREFIX
 from chat.models import Event, OutgoingHook
@@ -66,7 +66,7 @@ def due(now: datetime, holder: str, under_way: list[int], most: int) -> list[Out
     free = Q(lease="") | Q(lease=holder) | Q(lease_until__lte=now)
     hooks = OutgoingHook.objects.filter(wanted, free, disabled_at=None).exclude(pk__in=under_way)
     longest_first = F("tried_at").asc(nulls_first=True)
-    return list(hookrights.with_maker(hooks).annotate(**following).order_by(longest_first, "pk")[:most])
+    return list(access.with_maker(hooks).annotate(**following).order_by(longest_first, "pk")[:most])
 
 
 def parcel_for(hook: OutgoingHook, now: datetime) -> Parcel | None:
@@ -122,7 +122,7 @@ class Courier:
         """Begin what is due. Returns how many attempts were begun."""
         begun = 0
         for hook in due(now, self._holder, list(self._under_way), AT_ONCE - len(self._under_way)):
-            if why := hookrights.hook_refusal(hook):
+            if why := access.hook_refusal(hook):
                 deliveries.switch_off(hook, why)
             elif (parcel := parcel_for(hook, now)) is None:
                 deliveries.skip(hook, hook.room.counter)

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from chat.skeleton import skeleton
+from chat.confusables import skeleton
 
 ROOM_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.~-]{0,63}\Z")
 ROOM_NAME_RULE = "1 to 64 letters, digits, or _ . ~ - (the first one a letter or digit)"
@@ -65,7 +65,7 @@ def clean_person_name(name: str) -> str:
 
 @lru_cache(maxsize=4096)
 def person_key(name: str) -> str:
-    """The skeleton of a person's name: names with the same skeleton count as the same name (see chat.skeleton).
+    """The skeleton of a person's name: names with the same skeleton count as the same name (see chat.confusables).
 
     Cut at PERSON_KEY_MAX: one character can become eighteen, and the database keeps no more than that.
     """

@@ -28,7 +28,7 @@ from chat.actions import strangers
 from chat.actions.presence import Place
 from chat.channels import PersonChannel
 from chat.models import Presence, Room
-from chat.stats import TTL, Source, Stats, Subscription
+from chat.pushpin_stats import TTL, Source, Stats, Subscription
 
 logger = logging.getLogger(__name__)
 

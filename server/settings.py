@@ -25,7 +25,7 @@ ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", str(_public.hostname), *env.
 _secure = _public.scheme == "https"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _secure
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
-CSRF_FAILURE_VIEW = "chat.views.permission_denied"
+CSRF_FAILURE_VIEW = "chat.errors.permission_denied"
 CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]
 SECURE_REFERRER_POLICY = "same-origin"
 # Pushpin drops the header when a client sends it and sets it itself for TLS; a TLS proxy in front of Pushpin

@@ -8,9 +8,9 @@ from django.urls import path
 from django.urls.resolvers import RegexPattern, URLResolver
 from django.views.decorators.csrf import csrf_exempt
 
-from chat import accounts, views
+from chat import health
 from chat.api import api
-from chat.pages import board, bots, broadcast, invites, settings, strangers, tokens
+from chat.pages import accounts, board, bots, broadcast, invites, room, settings, strangers, tokens
 from chat.pages import hooks as hooks_pages
 from chat.pages import rooms as rooms_pages
 from chat.problems import prefers_html
@@ -34,7 +34,7 @@ def _page_or_api(page: Callable[..., HttpResponseBase]) -> Callable[..., HttpRes
 
 
 urlpatterns = [
-    path("", views.home, name="home"),
+    path("", room.home, name="home"),
     path("events/", endpoint.events, name="events"),
     path("-/", board.board, name="board"),
     path("-/broadcast/", broadcast.broadcast, name="broadcast"),
@@ -57,9 +57,9 @@ urlpatterns = [
     path("rooms/<str:name>/presence/", endpoint.room_presence, name="room-presence"),
     path("recover/", sse.recover),
     path("recover/<str:batch>/", sse.recover),
-    path("health/live", views.live),
-    path("health/ready", views.ready),
-    path("accounts/setup/<str:token>/", views.setup_administrator, name="setup"),
+    path("health/live", health.live),
+    path("health/ready", health.ready),
+    path("accounts/setup/<str:token>/", accounts.setup_administrator, name="setup"),
     path("accounts/sign-up/", accounts.sign_up, name="sign-up"),
     path("accounts/sign-in/", accounts.sign_in, name="sign-in"),
     path("accounts/sign-out/", accounts.sign_out, name="sign-out"),
@@ -75,9 +75,9 @@ urlpatterns = [
     path("strangers", strangers.strangers, name="strangers"),
     path("admin/", admin.site.urls),
     _api,
-    path("<str:name>", views.room, name="room"),
+    path("<str:name>", room.room, name="room"),
 ]
-handler400 = "chat.views.bad_request"
-handler403 = "chat.views.permission_denied"
-handler404 = "chat.views.page_not_found"
-handler500 = "chat.views.server_error"
+handler400 = "chat.errors.bad_request"
+handler403 = "chat.errors.permission_denied"
+handler404 = "chat.errors.page_not_found"
+handler500 = "chat.errors.server_error"

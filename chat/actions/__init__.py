@@ -18,7 +18,7 @@ log         the event of a change; taking rights away
 """
 
 from chat.actions.bots import add_bot, close_bot, make_bot
-from chat.actions.broadcasts import Broadcast, broadcast, rooms_of_broadcast
+from chat.actions.broadcasts import broadcast, rooms_of_broadcast
 from chat.actions.hooks import (
     HOOKS_MAX,
     enable_hook,
@@ -41,7 +41,6 @@ from chat.actions.members import (
 )
 from chat.actions.messages import (
     IDEMPOTENCY_KEY_MAX,
-    Posted,
     check_text,
     delete_message,
     edit_message,
@@ -116,8 +115,6 @@ __all__ = [
     "TITLE_MAX",
     "TOKEN_DAYS",
     "TOPIC_MAX",
-    "Broadcast",
-    "Posted",
     "accept_invite",
     "add_bot",
     "admit_stranger",

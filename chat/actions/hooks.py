@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from chat import access, hookrights, outbound
+from chat import access, outbound
 from chat.actions.log import audit, lock
 from chat.actions.members import end_membership
 from chat.actions.people import NAME_TAKEN
@@ -26,7 +26,7 @@ def make_incoming_hook(person: Person, room: Room, name: str) -> tuple[IncomingH
     It gets a user of its own, a bot and member of the room: so its name is nobody else's, people see that it is there,
     and it can be muted, banned and removed like a person.
     """
-    maker = hookrights.check_hooks(person, room)
+    maker = access.check_hooks(person, room)
     try:
         shown = clean_person_name(name)
     except ValueError as error:
@@ -44,7 +44,7 @@ def make_incoming_hook(person: Person, room: Room, name: str) -> tuple[IncomingH
 
 def make_outgoing_hook(person: Person, room: Room, url: str) -> OutgoingHook:
     """A webhook that tells `url` what is said in the room from now on, with a secret that signs it. Raises Problem."""
-    maker = hookrights.check_hooks(person, room)
+    maker = access.check_hooks(person, room)
     try:
         outbound.check_url(url)
     except ValueError as error:
@@ -61,7 +61,7 @@ def make_outgoing_hook(person: Person, room: Room, url: str) -> OutgoingHook:
 
 def withdraw_hook(person: Person, room: Room, hook: IncomingHook | OutgoingHook) -> None:
     """End a webhook of the room for good. What it posted stays, under its name. Raises Problem."""
-    actor = hookrights.check_hooks(person, room)
+    actor = access.check_hooks(person, room)
     with transaction.atomic():
         if isinstance(hook, IncomingHook):
             room = lock(room)
@@ -74,7 +74,7 @@ def withdraw_hook(person: Person, room: Room, hook: IncomingHook | OutgoingHook)
 
 def test_hook(person: Person, room: Room, hook: OutgoingHook) -> None:
     """Let the companion deliver a test, now. Raises Problem."""
-    hookrights.check_hooks(person, room)
+    access.check_hooks(person, room)
     if hook.disabled_at:
         raise Problem("ROOM_ACCESS_DENIED", "This webhook is switched off: switch it on first.")
     OutgoingHook.objects.filter(pk=hook.pk).update(test_asked_at=timezone.now())
@@ -83,7 +83,7 @@ def test_hook(person: Person, room: Room, hook: OutgoingHook) -> None:
 def enable_hook(person: Person, room: Room, hook: OutgoingHook, is_on: bool) -> None:
     """Switch an outgoing webhook on or off. It goes on where it was. Who switches it on answers for it from then on.
     Raises Problem."""
-    actor = hookrights.check_hooks(person, room)
+    actor = access.check_hooks(person, room)
     on = {"disabled_at": None, "disabled_why": "", "failures": 0, "failing_since": None, "retry_at": None}
     with transaction.atomic():
         if is_on:

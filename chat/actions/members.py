@@ -73,11 +73,11 @@ def invite(person: Person, room: Room, days: int = INVITE_DAYS) -> tuple[Invite,
     access.check_invite(person, room)
     if not 1 <= days <= INVITE_DAYS_MAX:
         raise Problem("PARAMETER_INVALID", f"An invite is good for 1 to {INVITE_DAYS_MAX} days.")
-    now, secret = timezone.now(), secrets.token_urlsafe(24)
-    fields = {"digest": digest_of(secret), "expires": now + timedelta(days=days)}
+    secret = secrets.token_urlsafe(24)
+    fields = {"digest": digest_of(secret), "expires": timezone.now() + timedelta(days=days)}
     with transaction.atomic():
         room = lock(room, person)  # who was removed just now makes no way back
-        if Invite.objects.filter(room=room, withdrawn_at=None, expires__gt=now).count() >= INVITES_MAX:
+        if Invite.objects.good().filter(room=room).count() >= INVITES_MAX:
             raise Problem("ROOM_ACCESS_DENIED", f"A room has at most {INVITES_MAX} invites: withdraw some.")
         actor = access.check_signed_in(person)
         audit(actor, "invite", room, detail=f"for {days} days")

@@ -1,4 +1,4 @@
-"""The REST API: routers by noun, one parser for JSON and forms, refusals as problem documents."""
+"""The REST API: routers by noun with their schemas, one parser for JSON and forms, refusals as problem documents."""
 
 from typing import Any
 

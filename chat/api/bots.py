@@ -2,15 +2,35 @@
 
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
-from ninja import Router
+from ninja import Field, Router, Schema
 
 from chat import actions, directory
 from chat.api.answers import READ_REFUSALS, WRITE_REFUSALS, answer, body_of, done, reader, writer
-from chat.api.schemas import BotIn, BotOut, BotsOut, ProblemOut
+from chat.api.schemas import ProblemOut
 from chat.models import Scope
 from chat.problems import Problem
 
 router = Router(tags=["bots"])
+
+
+class BotIn(Schema):
+    """A bot to make."""
+
+    username: str
+    name: str = Field("", description="The name that others see; the user name if empty.")
+
+
+class BotOut(Schema):
+    """A bot of one's own."""
+
+    username: str
+    name: str
+
+
+class BotsOut(Schema):
+    """The bots of a person."""
+
+    bots: list[BotOut] = Field(..., description="By user name.")
 
 
 @router.get("/bots/", response={200: BotsOut, READ_REFUSALS: ProblemOut}, summary="List your bots")
@@ -21,7 +41,7 @@ def list_bots(request: HttpRequest) -> HttpResponse:
 
 @router.post(
     "/bots/",
-    response={201: BotOut, WRITE_REFUSALS | {429}: ProblemOut},
+    response={201: BotOut, WRITE_REFUSALS: ProblemOut},
     summary="Make a bot",
     openapi_extra=body_of("BotIn"),
 )

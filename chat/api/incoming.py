@@ -3,15 +3,21 @@ allows it."""
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from ninja import Router
+from ninja import Router, Schema
 
-from chat import actions, hookrights, limits, requester
+from chat import access, actions, limits, requester
 from chat.api.answers import WRITE_REFUSALS, body_of
-from chat.api.schemas import HookPostIn, MessageOut, ProblemOut
+from chat.api.schemas import MessageOut, MessageText, ProblemOut
 from chat.problems import Problem
 
 router = Router(tags=["webhooks"])
 _ANSWERS = {frozenset({200, 201}): MessageOut, WRITE_REFUSALS: ProblemOut}
+
+
+class HookPostIn(Schema):
+    """What an incoming webhook posts."""
+
+    text: MessageText
 
 
 @router.post(
@@ -34,7 +40,7 @@ def post_by_address(request: HttpRequest, hook_id: str, secret: str, body: HookP
 
 
 def _post(request: HttpRequest, hook_id: str, secret: str, text: str) -> HttpResponse:
-    hook = hookrights.find_incoming_hook(hook_id, secret)
+    hook = access.find_incoming_hook(hook_id, secret)
     key = request.headers.get("Idempotency-Key", "")
     limited = limits.of_post(request, hook.user)
     posted = actions.post_message(hook.user, hook.room.name, text, key=key, limits=limited)

@@ -1,14 +1,40 @@
 """/rooms/<room>/invites/: links into a room. They are accepted on the page that they lead to."""
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from ninja import Router
+from ninja import Field, Router, Schema
 
 from chat import access, actions, directory
 from chat.api.answers import READ_REFUSALS, WRITE_REFUSALS, answer, body_of, done, reader, writer
-from chat.api.schemas import InviteIn, InvitesOut, NewInviteOut, ProblemOut
+from chat.api.schemas import ProblemOut
+from chat.pages.context import own_address
 
 router = Router(tags=["invites"])
+
+
+class InviteIn(Schema):
+    """An invite to make."""
+
+    days: int = Field(actions.INVITE_DAYS, description="How long it is good: 1 to 90.")
+
+
+class InviteOut(Schema):
+    """An invite."""
+
+    id: str
+    by: str = Field(..., description="Who made it: a user name.")
+    expires: str = Field(..., description="ISO 8601, UTC.")
+
+
+class NewInviteOut(InviteOut):
+    """An invite that was just made."""
+
+    url: str = Field(..., description="The link. It is shown this once.")
+
+
+class InvitesOut(Schema):
+    """The invites of a room that are good."""
+
+    invites: list[InviteOut] = Field(..., description="Newest first.")
 
 
 @router.get("/{name}/invites/", response={200: InvitesOut, READ_REFUSALS: ProblemOut}, summary="List invites")
@@ -31,8 +57,8 @@ def make_invite(request: HttpRequest, name: str, body: InviteIn | None = None) -
     person = writer(request)
     days = body.days if body else actions.INVITE_DAYS
     invite, secret = actions.invite(person, access.known_room(person, name), days)
-    base = settings.PUBLIC_URL or f"{request.scheme}://{request.get_host()}"
-    return answer({**directory.invite_data(invite), "url": f"{base}/accounts/invites/{secret}/"}, 201)
+    url = own_address(request, f"/accounts/invites/{secret}/")
+    return answer({**directory.invite_data(invite), "url": url}, 201)
 
 
 @router.delete(

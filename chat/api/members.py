@@ -1,14 +1,42 @@
 """/rooms/<room>/members/: who belongs to a room, join, leave, remove, roles."""
 
 from django.http import HttpRequest, HttpResponse
-from ninja import Router
+from ninja import Field, Router, Schema
 
 from chat import access, actions, directory, requester
 from chat.api.answers import READ_REFUSALS, WRITE_REFUSALS, answer, body_of, done, writer
-from chat.api.schemas import MemberIn, MemberOut, MembersOut, ProblemOut, RoleIn
-from chat.models import Scope
+from chat.api.schemas import ProblemOut, one_of
+from chat.models import Membership, Scope
 
 router = Router(tags=["members"])
+
+
+class MemberIn(Schema):
+    """Who shall be a member: oneself, or a bot of one's own."""
+
+    username: str = Field("", description="Of a bot of yours; yourself if left out.")
+
+
+class MemberOut(Schema):
+    """A member of a room."""
+
+    username: str
+    name: str
+    role: str = Field(..., description="owner, moderator or member.")
+    guest: bool
+    bot: bool
+
+
+class MembersOut(Schema):
+    """The members of a room."""
+
+    members: list[MemberOut] = Field(..., description="Owners first, then moderators; by when they joined.")
+
+
+class RoleIn(Schema):
+    """What to make of a member."""
+
+    role: str = Field(..., json_schema_extra=one_of(Membership.Role.values))
 
 
 @router.get("/{name}/members/", response={200: MembersOut, READ_REFUSALS: ProblemOut}, summary="List members")

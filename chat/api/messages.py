@@ -5,18 +5,52 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
 from django.utils.http import urlencode
-from ninja import Router
+from ninja import Field, Router, Schema
 from ninja.params.functions import Query  # ninja's own `Query` is typed for annotations only
 
 from chat import access, actions, history, limits, requester
 from chat.api.answers import READ_REFUSALS, WRITE_REFUSALS, answer, body_of, done, writer
-from chat.api.schemas import EditIn, HistoryOut, MessageIn, MessageOut, ProblemOut
+from chat.api.schemas import MessageOut, MessageText, ProblemOut
 from chat.eventlog import MAX_ID
 from chat.models import Scope
+from chat.names import PERSON_NAME_MAX
+from chat.pages.room import chat_page
 from chat.problems import Problem, prefers_html
-from chat.views import chat_page
 
 router = Router(tags=["messages"])
+
+
+class MessageIn(Schema):
+    """A message to post."""
+
+    from_: str = Field(
+        "",
+        alias="from",
+        description="The name to post under; an account posts under its own.",
+        json_schema_extra={"maxLength": PERSON_NAME_MAX},
+    )
+    text: MessageText
+    type: int = Field(0, description="0 message; 1 warning, 2 alert and 3 muted are for moderators.")
+    client_id: str = Field(
+        "",
+        description="The same as an Idempotency-Key header, which wins.",
+        json_schema_extra={"maxLength": actions.IDEMPOTENCY_KEY_MAX},
+    )
+
+
+class HistoryOut(Schema):
+    """A page of a room's history."""
+
+    messages: list[MessageOut] = Field(..., description="Newest first.")
+    last_event_id: str = Field(
+        ..., alias="last-event-id", description="The resume token, taken before the messages were read."
+    )
+
+
+class EditIn(Schema):
+    """The new text of a message."""
+
+    text: MessageText
 
 
 @router.post(

@@ -1,13 +1,29 @@
 """/accounts/: oneself, and rooms of two."""
 
 from django.http import HttpRequest, HttpResponse
-from ninja import Router
+from ninja import Field, Router, Schema
 
 from chat import actions, directory
 from chat.api.answers import READ_REFUSALS, WRITE_REFUSALS, answer, body_of, reader, writer
-from chat.api.schemas import PersonOut, ProblemOut, RoomOut, UsernameIn
+from chat.api.schemas import ProblemOut, RoomOut
 
 router = Router(tags=["people"])
+
+
+class PersonOut(Schema):
+    """Oneself."""
+
+    username: str
+    name: str = Field(..., description="The name that others see.")
+    guest: bool
+    bot: bool
+    staff: bool
+
+
+class UsernameIn(Schema):
+    """Whom it is about."""
+
+    username: str
 
 
 @router.get("/me/", response={200: PersonOut, READ_REFUSALS: ProblemOut}, summary="Who am I?")

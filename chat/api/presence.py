@@ -2,21 +2,21 @@
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from ninja import Router, Schema
 
 from chat import access, requester
 from chat.actions import iso
+from chat.api.answers import READ_REFUSALS, answer
 from chat.api.schemas import ProblemOut
 from chat.models import Presence
-from chat.problems import room_invalid
 
 router = Router(tags=["presence"])
 LISTED_MAX = 200
 
 
-class PersonOut(Schema):
+class PresentOut(Schema):
     """Somebody who is present."""
 
     username: str
@@ -29,26 +29,24 @@ class PeopleOut(Schema):
     """Who is present: `count` counts those beyond the limit too."""
 
     count: int
-    people: list[PersonOut]
+    people: list[PresentOut]
 
 
 @router.get(
     "/{name}/people/",
-    response={200: PeopleOut, frozenset({400, 401, 403, 404, 503}): ProblemOut},
+    response={200: PeopleOut, READ_REFUSALS: ProblemOut},
     summary="See who is present",
 )
 def people(request: HttpRequest, name: str) -> HttpResponse:
     """The people in the room, who came first at first, at most 200 of them. Visitors without an account count for
     nobody, and a program is present only while it holds `/rooms/<room>/presence/`."""
-    room = access.find_room(requester.reader_of(request), name)
-    if room is None:
-        raise room_invalid()
+    room = access.known_room(requester.reader_of(request), name)
     access.check_named(room)
     present = Presence.objects.filter(room=room, until__gt=timezone.now(), user__is_active=True)
     found = list(present.select_related("user").order_by("since", "pk")[: LISTED_MAX + 1])
     count = present.count() if len(found) > LISTED_MAX else len(found)
     listed = [_person(row) for row in found[:LISTED_MAX]]
-    return JsonResponse({"count": count, "people": listed}, headers={"Cache-Control": "no-store"})
+    return answer({"count": count, "people": listed})
 
 
 def _person(row: Presence) -> dict[str, Any]:

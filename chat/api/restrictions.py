@@ -4,16 +4,42 @@ from datetime import datetime, timedelta
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from ninja import Router
+from ninja import Field, Router, Schema
 
 from chat import access, actions, directory
 from chat.api.answers import READ_REFUSALS, WRITE_REFUSALS, answer, body_of, done, reader, writer
-from chat.api.schemas import ProblemOut, RestrictionIn, RestrictionOut, RestrictionsOut
+from chat.api.schemas import ProblemOut, one_of
 from chat.eventlog import MAX_ID
+from chat.models import Restriction
 from chat.problems import Problem
 
 router = Router(tags=["moderation"])
 MINUTES_MAX = 525_600
+
+
+class RestrictionIn(Schema):
+    """Whom to mute or ban: `username`, or who wrote the message `message_id`."""
+
+    kind: str = Field(..., json_schema_extra=one_of(Restriction.Kind.values))
+    username: str = ""
+    message_id: int | None = None
+    minutes: int | None = Field(None, description="For how long, at most a year; for good without it.")
+
+
+class RestrictionOut(Schema):
+    """A mute or a ban."""
+
+    id: str
+    kind: str = Field(..., description="mute or ban.")
+    username: str | None
+    address: str | None = Field(..., description="Of somebody without an account.")
+    until: str | None = Field(..., description="ISO 8601, UTC; null: for good.")
+
+
+class RestrictionsOut(Schema):
+    """The mutes and bans of a room."""
+
+    restrictions: list[RestrictionOut] = Field(..., description="Newest first.")
 
 
 @router.get(

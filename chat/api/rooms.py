@@ -2,14 +2,41 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.http import urlencode
-from ninja import Router
+from ninja import Field, Router, Schema
 from ninja.params.functions import Query  # ninja's own `Query` is typed for annotations only
 
 from chat import access, actions, directory, requester
 from chat.api.answers import READ_REFUSALS, WRITE_REFUSALS, answer, body_of, done, writer
-from chat.api.schemas import ProblemOut, RoomChangeIn, RoomIn, RoomOut, RoomsOut
+from chat.api.schemas import ProblemOut, RoomOut, one_of
+from chat.models import Room
+from chat.names import ROOM_NAME_RULE
 
 router = Router(tags=["rooms"])
+
+
+class RoomIn(Schema):
+    """A room to make."""
+
+    name: str = Field("", description=f"{ROOM_NAME_RULE}. A private room gets a name that tells nothing.")
+    title: str = Field("", description="The name if empty.", json_schema_extra={"maxLength": actions.TITLE_MAX})
+    topic: str = Field("", json_schema_extra={"maxLength": actions.TOPIC_MAX})
+    visibility: str = Field("open", json_schema_extra=one_of(Room.Visibility.values))
+
+
+class RoomChangeIn(Schema):
+    """What of a room to change."""
+
+    title: str | None = Field(None, json_schema_extra={"maxLength": actions.TITLE_MAX})
+    topic: str | None = Field(None, json_schema_extra={"maxLength": actions.TOPIC_MAX})
+    visibility: str | None = Field(None, description="open, private or staff.")
+    archived: bool | None = Field(None, description="Whether it can only be read.")
+    notices: bool | None = Field(None, description="Whether it is said who comes and goes.")
+
+
+class RoomsOut(Schema):
+    """A page of the rooms that one may know of."""
+
+    rooms: list[RoomOut] = Field(..., description="By name.")
 
 
 @router.get(

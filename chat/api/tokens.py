@@ -1,14 +1,50 @@
 """/accounts/tokens/ and /accounts/bots/<username>/tokens/: API tokens of one's own, and of one's bots."""
 
 from django.http import HttpRequest, HttpResponse
-from ninja import Router
+from ninja import Field, Router, Schema
 
 from chat import access, actions, directory
 from chat.api.answers import READ_REFUSALS, WRITE_REFUSALS, answer, body_of, done, reader, words, writer
-from chat.api.schemas import NewTokenOut, ProblemOut, TokenIn, TokensOut
-from chat.models import Scope, User
+from chat.api.schemas import ProblemOut, at_most
+from chat.models import TOKEN_NAME_MAX, Scope, User
 
 router = Router(tags=["tokens"])
+
+
+class TokenIn(Schema):
+    """A token to make."""
+
+    name: str = Field(..., description="What it is for.", json_schema_extra=at_most(TOKEN_NAME_MAX))
+    scopes: list[str] | str = Field(
+        [Scope.READ.value, Scope.POST.value], description="read, post and manage: a list, or words with spaces."
+    )
+    days: int | None = Field(
+        actions.TOKEN_DAYS, description="How long it is good; null for one without an end, if allowed."
+    )
+
+
+class TokenOut(Schema):
+    """A token, without its secret."""
+
+    id: str
+    name: str
+    scopes: list[str]
+    hint: str = Field(..., description="The last four characters of the secret.")
+    created: str = Field(..., description="ISO 8601, UTC.")
+    expires: str | None = Field(..., description="ISO 8601, UTC; null: it has no end.")
+    last_used: str | None = Field(..., alias="last-used", description="To the hour; null: never.")
+
+
+class NewTokenOut(TokenOut):
+    """A token that was just made."""
+
+    token: str = Field(..., description="The secret. It is shown this once.")
+
+
+class TokensOut(Schema):
+    """The tokens of an account."""
+
+    tokens: list[TokenOut] = Field(..., description="Newest first, expired ones for 30 days or so.")
 
 
 @router.get("/tokens/", response={200: TokensOut, READ_REFUSALS: ProblemOut}, by_alias=True, summary="List your tokens")

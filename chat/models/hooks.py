@@ -27,7 +27,7 @@ class IncomingHook(models.Model):
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     created = models.DateTimeField(default=timezone.now, editable=False)
 
-    # What its maker is in the room, and whether they are banned, after hookrights.with_maker.
+    # What its maker is in the room, and whether they are banned, after access.with_maker.
     maker_role: str | None = None
     maker_banned: bool = False
 
@@ -60,7 +60,7 @@ class OutgoingHook(models.Model):
     lease = models.CharField(max_length=32, blank=True, editable=False)
     lease_until = models.DateTimeField(null=True, editable=False)
 
-    # What its maker is in the room, and whether they are banned, after hookrights.with_maker.
+    # What its maker is in the room, and whether they are banned, after access.with_maker.
     maker_role: str | None = None
     maker_banned: bool = False
     # The next event to tell, after chat.hooks.due.

@@ -1,5 +1,7 @@
 """Who belongs to a room, who is in it, and who lost a right there."""
 
+from typing import ClassVar, Self
+
 from django.db import models
 from django.utils import timezone
 
@@ -44,6 +46,18 @@ class Presence(models.Model):
         return f"{self.user} in {self.room}"
 
 
+class RestrictionQuerySet(models.QuerySet["Restriction"]):
+    """Which mutes and bans hold."""
+
+    def good(self) -> Self:
+        """Those whose time is not over."""
+        return self.filter(models.Q(until=None) | models.Q(until__gt=timezone.now()))
+
+    def bans(self) -> Self:
+        """Bans whose time is not over."""
+        return self.good().filter(kind=Restriction.Kind.BAN)
+
+
 class Restriction(models.Model):
     """That somebody may not post in a room (mute), or neither post nor read as themselves (ban)."""
 
@@ -62,6 +76,8 @@ class Restriction(models.Model):
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
     created = models.DateTimeField(default=timezone.now, editable=False)
 
+    objects: ClassVar[RestrictionQuerySet] = RestrictionQuerySet.as_manager()  # type: ignore[assignment]
+
     class Meta:
         constraints = (
             models.CheckConstraint(condition=models.Q(user__isnull=True) ^ models.Q(address=""), name="restricted_one"),
@@ -70,6 +86,14 @@ class Restriction(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.user or self.address} in {self.room}"
+
+
+class InviteQuerySet(models.QuerySet["Invite"]):
+    """Which invites are good."""
+
+    def good(self) -> Self:
+        """Those that were not withdrawn, and whose time is not over."""
+        return self.filter(withdrawn_at=None, expires__gt=timezone.now())
 
 
 class Invite(models.Model):
@@ -81,6 +105,8 @@ class Invite(models.Model):
     created = models.DateTimeField(default=timezone.now, editable=False)
     expires = models.DateTimeField()
     withdrawn_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[InviteQuerySet] = InviteQuerySet.as_manager()  # type: ignore[assignment]
 
     def __str__(self) -> str:
         return f"invite to {self.room}"

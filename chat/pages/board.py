@@ -9,9 +9,11 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
-from chat import access, history, requester, shown
+from chat import access, history, requester
 from chat.models import User
 from chat.names import PERSON_NAME_MAX, room_key
+from chat.pages.answers import page_response
+from chat.pages.context import page_context, room_context, transport_of, visitor_name
 from chat.problems import Problem, error_page
 from chat.requester import Person
 
@@ -24,7 +26,7 @@ def board(request: HttpRequest) -> HttpResponse:
     """GET /-/: the rooms of the address; who has no name yet is asked for one."""
     names = list({room_key(name): name for name in request.GET.getlist("room") if name}.values())
     try:
-        transport = shown.transport_of(request)
+        transport = transport_of(request)
         person = requester.viewer_of(request)
         if len(names) > ROOMS_MAX:
             raise Problem("PARAMETER_INVALID", f"A page has at most {ROOMS_MAX} rooms.")
@@ -53,7 +55,7 @@ def _page(request: HttpRequest, person: Person, names: list[str], user_name: str
         column["leave_url"] = _url(others, query)
         column["reload_url"] = _url(present, query)
     context = {
-        **shown.page_context(user_name, transport),
+        **page_context(user_name, transport),
         "columns": columns,
         "refusals": [(name, problem.detail) for name, problem in refusals],
         "names": present,
@@ -62,16 +64,14 @@ def _page(request: HttpRequest, person: Person, names: list[str], user_name: str
         "rooms_max": ROOMS_MAX,
     }
     status = refusals[0][1].status if refusals and not columns else 200
-    response = render(request, "board.html", context, status=status)
-    response["Cache-Control"] = "no-store"
-    return response
+    return page_response(request, "board.html", context, status=status)
 
 
 def _column(person: Person, name: str, user_name: str) -> dict[str, Any]:
     page = history.read(person, name)
     older = urlencode({"user": user_name, "before": page.messages[-1]["id"]}) if page.has_older else ""
     return {
-        **shown.room_context(person, page),
+        **room_context(person, page),
         "client_id": secrets.token_urlsafe(12),
         "older_url": f"{reverse('room', args=[page.room.name])}?{older}" if older else "",
     }
@@ -86,6 +86,6 @@ def _name(person: Person, posted: str) -> tuple[str, str]:
     if isinstance(person, User):
         return person.shown_name, ""
     try:
-        return (shown.visitor_name(posted), "") if posted else ("", "")
+        return (visitor_name(posted), "") if posted else ("", "")
     except ValueError as error:
         return "", str(error)

@@ -5,13 +5,12 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
 from django.views.decorators.csrf import csrf_protect
 
 from chat import access, actions, directory, requester
 from chat.models import Scope, User
 from chat.names import PERSON_NAME_MAX
-from chat.pages.entry import sign_in_first
+from chat.pages.answers import notices, page_response, person_at, sign_in_first
 from chat.problems import Problem, error_page
 
 ROOMS_MAX = 200  # that the forms offer
@@ -21,14 +20,13 @@ ROOMS_MAX = 200  # that the forms offer
 def bots(request: HttpRequest) -> HttpResponse:
     """GET lists one's bots; POST makes one, or takes the one to `close`, or to `add` to a room."""
     try:
-        is_post = request.method == "POST"
-        person = requester.person_of(request) if is_post else requester.viewer_of(request)
+        person = person_at(request)
         if not isinstance(person, User):
             return sign_in_first(request)
         requester.check_scope(person, Scope.MANAGE)
     except Problem as problem:
         return error_page(request, problem)
-    if not is_post:
+    if request.method != "POST":
         return _page(request, person)
     try:
         messages.success(request, _change(request, person), extra_tags="bots")
@@ -64,11 +62,9 @@ def _page(request: HttpRequest, person: User, errors: dict[str, str] | None = No
         "form": {name: request.POST.get(name, "") for name in ("username", "display_name")} if errors else {},
         "errors": errors or {},
         "name_max": PERSON_NAME_MAX,
-        "notices": [(notice.extra_tags, notice.message) for notice in messages.get_messages(request)],
+        "notices": notices(request),
     }
-    response = render(request, "accounts/bots.html", context, status=422 if errors else 200)
-    response["Cache-Control"] = "no-store"
-    return response
+    return page_response(request, "accounts/bots.html", context, status=422 if errors else 200)
 
 
 def _why_not(person: User) -> str:

@@ -5,13 +5,12 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods
 
-from chat import access, actions, requester
+from chat import access, actions
 from chat.models import Message, Room, User
-from chat.pages.entry import sign_in_first
+from chat.pages.answers import page_response, person_at, sign_in_first
 from chat.problems import Problem, error_page
 
 KINDS = (
@@ -28,8 +27,7 @@ ROOMS_MAX = 200  # that the page offers to choose from
 def broadcast(request: HttpRequest) -> HttpResponse:
     """GET shows the form; POST asks how many rooms it shall be, and POST with `sure` sends."""
     try:
-        is_post = request.method == "POST"
-        person = requester.person_of(request) if is_post else requester.viewer_of(request)
+        person = person_at(request)
         if not isinstance(person, User):
             return sign_in_first(request)
         access.check_broadcast(person)
@@ -38,7 +36,7 @@ def broadcast(request: HttpRequest) -> HttpResponse:
     form = _form(request)
     names = form["rooms"] if form["which"] == "some" else None
     try:
-        if not is_post or "back" in request.POST:
+        if request.method != "POST" or "back" in request.POST:
             return _page(request, person, form)
         if "sure" not in request.POST:
             actions.check_text(form["text"])
@@ -71,6 +69,4 @@ def _page(request: HttpRequest, person: User, form: dict[str, Any], **result: An
         "text_max": settings.MESSAGE_MAX_CHARS,
         "error": problem.detail if problem else "",
     }
-    response = render(request, "broadcast.html", context, status=problem.status if problem else 200)
-    response["Cache-Control"] = "no-store"
-    return response
+    return page_response(request, "broadcast.html", context, problem)

@@ -6,17 +6,17 @@ comes back.
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_protect
 
-from chat import access, actions, directory, hookrights, requester
+from chat import access, actions, directory, requester
 from chat.models import OutgoingHook, Room
 from chat.names import PERSON_NAME_MAX
 from chat.outbound import URL_MAX
+from chat.pages.answers import blame, notices, page_response
+from chat.pages.context import own_address
 from chat.problems import Problem, error_page
 from chat.requester import Person
-from chat.shown import own_address
 
 # Which field of the two forms a refusal is about.
 FIELDS = {"NAME_INVALID": "name", "NAME_TAKEN": "name", "URL_INVALID": "url"}
@@ -31,7 +31,7 @@ def hooks(request: HttpRequest, name: str) -> HttpResponse:
         person = requester.person_of(request)
         access.check_signed_in(person)
         room = access.known_room(person, name)
-        hookrights.check_hooks(person, room)
+        access.check_hooks(person, room)
         _do(request, person, room)
     except Problem as problem:
         return _page(request, name, problem)
@@ -46,9 +46,7 @@ def deliveries(request: HttpRequest, name: str, hook_id: str) -> HttpResponse:
     except Problem as problem:
         return error_page(request, problem)
     found = [(directory.delivery_data(room, one), one) for one in directory.deliveries(hook)]
-    response = render(request, "room_deliveries.html", {"room": room, "hook": hook, "deliveries": found})
-    response["Cache-Control"] = "no-store"
-    return response
+    return page_response(request, "room_deliveries.html", {"room": room, "hook": hook, "deliveries": found})
 
 
 def _do(request: HttpRequest, person: Person, room: Room) -> None:
@@ -78,7 +76,7 @@ def _own_room(request: HttpRequest, name: str) -> Room:
     person = requester.viewer_of(request)
     room = access.known_room(person, name)
     access.check_signed_in(person)
-    hookrights.check_hooks(person, room)
+    access.check_hooks(person, room)
     return room
 
 
@@ -92,16 +90,13 @@ def _page(request: HttpRequest, name: str, problem: Problem | None = None) -> Ht
         "room": room,
         "incoming": incoming,
         "outgoing": [(_state(hook), hook) for hook in outgoing],
-        "notices": [(notice.extra_tags, notice.message) for notice in messages.get_messages(request)],
-        "error": problem.detail if problem else "",
-        "error_field": FIELDS.get(problem.code, "form") if problem else "",
+        "notices": notices(request),
+        **blame(problem, FIELDS),
         "form": {field: request.POST.get(field, "") for field in ("name", "url")},
         "name_max": PERSON_NAME_MAX,
         "url_max": URL_MAX,
     }
-    response = render(request, "room_hooks.html", context, status=problem.status if problem else 200)
-    response["Cache-Control"] = "no-store"
-    return response
+    return page_response(request, "room_hooks.html", context, problem)
 
 
 def _state(hook: OutgoingHook) -> str:

@@ -2,13 +2,13 @@
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
-from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from chat import access, actions, directory, requester
 from chat.models import Scope
+from chat.pages.answers import page_response
 from chat.problems import Problem, error_page, prefers_html
 
 
@@ -26,9 +26,7 @@ def invite(request: HttpRequest, secret: str) -> HttpResponse:
     except Problem as problem:
         return error_page(request, problem)
     context = {"invite": found, "room": found.room, "sign_up_on": settings.SIGN_UP, "guests_on": settings.GUESTS}
-    response = render(request, "invite.html", context)
-    response["Cache-Control"] = "no-store"
-    return response
+    return page_response(request, "invite.html", context)
 
 
 def _accept(request: HttpRequest, secret: str) -> HttpResponse:

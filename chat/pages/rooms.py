@@ -5,19 +5,17 @@ import unicodedata
 from typing import Any
 
 from django.conf import settings
-from django.contrib import messages
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_POST
 
 from chat import access, actions, requester
 from chat.models import Room
+from chat.pages.answers import blame, notices, page_response
 from chat.problems import Problem, error_page
 from chat.requester import Person
-from chat.shown import may_moderate
 
 PAGE = 200
 # Which field of the form a refusal is about.
@@ -75,22 +73,19 @@ def _page(request: HttpRequest, form: dict[str, str], problem: Problem | None) -
     person = requester.viewer_of(request)
     found = list(_rooms(person, request.GET.get("after", ""))[: PAGE + 1])
     for room in found:
-        room.may_moderate = may_moderate(person, room)
+        room.may_moderate = access.can_moderate(person, room)
     context: dict[str, Any] = {
         "mine": [room for room in found[:PAGE] if room.role],
         "others": [room for room in found[:PAGE] if not room.role],
         "after": found[PAGE - 1].name_key if len(found) > PAGE else "",
         "form": form,
-        "error": problem.detail if problem else "",
-        "error_field": FIELDS.get(problem.code, "form") if problem else "",
-        "notices": [(notice.extra_tags, notice.message) for notice in messages.get_messages(request)],
+        **blame(problem, FIELDS),
+        "notices": notices(request),
         "title_max": actions.TITLE_MAX,
         "topic_max": actions.TOPIC_MAX,
         "strangers_on": settings.STRANGERS,
     }
-    response = render(request, "rooms.html", context, status=problem.status if problem else 200)
-    response["Cache-Control"] = "no-store"
-    return response
+    return page_response(request, "rooms.html", context, problem)
 
 
 def _rooms(person: Person, after: str) -> Any:

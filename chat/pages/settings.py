@@ -7,19 +7,18 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from django import conf
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from chat import access, actions, directory, requester
 from chat.models import Membership, Room
+from chat.pages.answers import notices, page_response
+from chat.pages.context import own_address
 from chat.problems import Problem, error_page
 from chat.requester import Person
-from chat.shown import may_hook, may_own
 
 # For how long the form mutes or bans, in minutes; 0: for good.
 MINUTES = [(10, "10 minutes"), (60, "1 hour"), (1440, "1 day"), (10_080, "1 week"), (0, "for good")]
@@ -106,8 +105,7 @@ def _invite(request: HttpRequest, person: Person, room: Room) -> None:
     days = request.POST.get("days", "")
     number = int(days) if days.isascii() and days.isdigit() and len(days) < 4 else 0
     _, secret = actions.invite(person, room, number)
-    base = conf.settings.PUBLIC_URL or f"{request.scheme}://{request.get_host()}"
-    messages.success(request, f"{base}/accounts/invites/{secret}/", extra_tags="link")
+    messages.success(request, own_address(request, f"/accounts/invites/{secret}/"), extra_tags="link")
 
 
 def _restrict(request: HttpRequest, person: Person, room: Room) -> None:
@@ -148,8 +146,8 @@ def _page(request: HttpRequest, name: str, section: str = "", problem: Problem |
         return error_page(request, refusal)
     context = {
         "room": room,
-        "can_own": may_own(person, room),
-        "has_hooks": may_hook(person, room),
+        "can_own": access.can_own(person, room),
+        "has_hooks": access.can_hook(person, room),
         "is_direct": room.kind != Room.Kind.ROOM,
         "members": directory.members(room),
         "roles": Membership.Role.choices,
@@ -158,17 +156,15 @@ def _page(request: HttpRequest, name: str, section: str = "", problem: Problem |
         "form": _form(request, room, section),
         "restricting": _restricting(request, section),
         "minutes": MINUTES,
-        "can_delete": may_own(person, room) and room.name_key != actions.DEFAULT_ROOM,
+        "can_delete": access.can_own(person, room) and room.name_key != actions.DEFAULT_ROOM,
         "error": problem.detail if problem else "",
         "error_section": section if problem else "",
         "error_field": _field(problem) if problem and section == "room" else "",
-        "notices": [(notice.extra_tags, notice.message) for notice in messages.get_messages(request)],
+        "notices": notices(request),
         "title_max": actions.TITLE_MAX,
         "topic_max": actions.TOPIC_MAX,
     }
-    response = render(request, "room_settings.html", context, status=problem.status if problem else 200)
-    response["Cache-Control"] = "no-store"
-    return response
+    return page_response(request, "room_settings.html", context, problem)
 
 
 def _form(request: HttpRequest, room: Room, section: str) -> dict[str, Any]:

@@ -4,11 +4,12 @@ import json
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from chat import actions, directory, requester, shown
+from chat import actions, directory, requester
 from chat.models import User
+from chat.pages.answers import page_response
+from chat.pages.context import page_context, transport_of
 from chat.problems import Problem, error_page
 
 
@@ -18,14 +19,14 @@ def strangers(request: HttpRequest) -> HttpResponse:
     try:
         if not settings.STRANGERS:
             raise Problem("NOT_FOUND", "Strangers don't meet here.")
-        transport = shown.transport_of(request)
+        transport = transport_of(request)
         person = requester.viewer_of(request)
     except Problem as problem:
         return error_page(request, problem)
     one = actions.find_stranger(person) if isinstance(person, User) else None
     state = directory.stranger_state(one)
     context = {
-        **shown.page_context(person.shown_name if isinstance(person, User) else "", transport),
+        **page_context(person.shown_name if isinstance(person, User) else "", transport),
         "room": {"name": "strangers", "title": "the stranger"},  # of the form: it is one for all partners
         "state": state["state"],
         "state_json": json.dumps(state),
@@ -33,6 +34,4 @@ def strangers(request: HttpRequest) -> HttpResponse:
         "may_enter": person.is_authenticated or settings.GUESTS,
         "reason_max": actions.REASON_MAX,
     }
-    response = render(request, "strangers.html", context)
-    response["Cache-Control"] = "no-store"
-    return response
+    return page_response(request, "strangers.html", context)

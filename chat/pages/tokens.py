@@ -5,13 +5,12 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_protect
 
-from chat import access, actions, directory, requester
+from chat import access, actions, directory
 from chat.models import TOKEN_NAME_MAX, Scope, User
-from chat.pages.entry import sign_in_first
+from chat.pages.answers import blame, notices, page_response, person_at, sign_in_first
 from chat.problems import Problem, error_page
 
 DAYS = (7, 30, 90, 365)
@@ -38,15 +37,14 @@ def bot_tokens(request: HttpRequest, username: str) -> HttpResponse:
 
 def _answer(request: HttpRequest, username: str | None) -> HttpResponse:
     try:
-        is_post = request.method == "POST"
-        person = requester.person_of(request) if is_post else requester.viewer_of(request)
+        person = person_at(request)
         if not isinstance(person, User):
             return sign_in_first(request)
         user = person if username is None else directory.bot(person, username)
         access.check_token_owner(person, user)
     except Problem as problem:
         return error_page(request, problem)
-    return _change(request, person, user) if is_post else _page(request, user)
+    return _change(request, person, user) if request.method == "POST" else _page(request, user)
 
 
 def _change(request: HttpRequest, person: User, user: User) -> HttpResponse:
@@ -88,10 +86,7 @@ def _page(request: HttpRequest, user: User, *, secret: str = "", problem: Proble
         "can_be_endless": not most,
         "name": request.POST.get("name", "") if problem else "",
         "name_max": TOKEN_NAME_MAX,
-        "error": problem.detail if problem else "",
-        "error_field": FIELDS.get(problem.code, "form") if problem else "",
-        "notices": [(notice.extra_tags, notice.message) for notice in messages.get_messages(request)],
+        **blame(problem, FIELDS),
+        "notices": notices(request),
     }
-    response = render(request, "accounts/tokens.html", context, status=problem.status if problem else 200)
-    response["Cache-Control"] = "no-store"
-    return response
+    return page_response(request, "accounts/tokens.html", context, problem)

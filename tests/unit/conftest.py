@@ -1,6 +1,7 @@
 """What the unit tests share: a recording proxy, clients with and without a proxy before them, and people."""
 
 import json
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +17,9 @@ from chat.models import Membership, Room, User
 from chat.names import room_key
 
 OWN_PAGE = {"Origin": "http://testserver"}
+JSON = "application/json"
+HTML = {"Accept": "text/html"}
+MakeRoom = Callable[..., Room]
 
 
 class RecordingProxy:
@@ -76,6 +80,16 @@ def sign_in(user: User, *, proxied: bool = False) -> Client:
     return client
 
 
+def code(response: Any) -> tuple[int, str]:
+    """The status and the code of a refusal."""
+    return response.status_code, response.json()["code"]
+
+
+def without_token(response: Any) -> str:
+    """The page without the form's token, which is another one each time."""
+    return re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", response.text)
+
+
 @pytest.fixture
 def people(db: None) -> dict[str, User]:
     """Alice owns rooms, Bob is a member of them, Charlie is an outsider; Sam is staff."""
@@ -83,7 +97,7 @@ def people(db: None) -> dict[str, User]:
 
 
 @pytest.fixture
-def make_room(db: None) -> Callable[..., Room]:
+def make_room(db: None) -> MakeRoom:
     """Makes rooms as they are in the database: `make_room("den", members=[bob], counter=5)`."""
 
     def make(name: str = "den", *, members: tuple[User, ...] = (), **fields: Any) -> Room:
@@ -107,3 +121,11 @@ def rooms(make_room: Any, people: dict[str, User]) -> dict[str, Room]:
         Membership.objects.create(room=made[name], user=alice, role="owner")
     make_room("gone", deleted_at=timezone.now())
     return made
+
+
+@pytest.fixture
+def den(make_room: MakeRoom, people: dict[str, User]) -> Room:
+    """A private room: Alice owns it, Bob is a member."""
+    room = make_room("x-den", members=(people["bob"],), visibility="private")
+    Membership.objects.create(room=room, user=people["alice"], role="owner")
+    return room

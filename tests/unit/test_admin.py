@@ -1,7 +1,6 @@
 """The admin's rooms: each change is an action, with its event, its end of streams and its audit entry."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from chat.models import AuditEntry, Event, Message, Room, User
-from tests.unit.conftest import sign_in
+from tests.unit.conftest import MakeRoom, sign_in
 from tests.unit.operators import (
     ROOMS_AND_MEMBERS,
     act,
@@ -25,7 +24,6 @@ from tests.unit.operators import (
 )
 
 pytestmark = pytest.mark.django_db
-MakeRoom = Callable[..., Room]
 
 
 @pytest.fixture(params=["superuser", "plain staff"])

@@ -1,13 +1,12 @@
 """The admin's members of rooms: each change is an action, with its end of streams and its audit entry."""
 
-from collections.abc import Callable
-
 import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from chat.admin import rooms
 from chat.models import Membership, Restriction, Room, User
+from tests.unit.conftest import MakeRoom
 from tests.unit.operators import (
     ROOMS_AND_MEMBERS,
     act,
@@ -22,7 +21,6 @@ from tests.unit.operators import (
 )
 
 pytestmark = pytest.mark.django_db
-MakeRoom = Callable[..., Room]
 CHANGE_ROOM = ("view_room", "change_room")
 
 

@@ -11,11 +11,10 @@ from chat import access, actions
 from chat.actions import operators
 from chat.models import ApiToken, AuditEntry, Event, Message, Room, Session, User
 from chat.problems import Problem
-from tests.unit.conftest import sign_in
+from tests.unit.conftest import MakeRoom, sign_in
 from tests.unit.operators import act, audited, closings, delete, operator, save, url_of, words
 
 pytestmark = pytest.mark.django_db
-MakeRoom = Callable[..., Room]
 PASSWORD = {"password1": "Bergen-1070", "password2": "Bergen-1070"}
 
 

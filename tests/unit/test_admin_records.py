@@ -1,6 +1,5 @@
 """The admin's messages, mutes and bans, invites and audit: texts go for good, records are nobody's to change."""
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -13,11 +12,10 @@ from pytest_django import DjangoAssertNumQueries
 
 from chat import actions
 from chat.models import ApiToken, AuditEntry, Event, Invite, Membership, Message, Restriction, Room, User
-from tests.unit.conftest import sign_in
+from tests.unit.conftest import MakeRoom, sign_in
 from tests.unit.operators import act, audited, closings, delete, events, operator, save, url_of, words
 
 pytestmark = pytest.mark.django_db
-MakeRoom = Callable[..., Room]
 SECRET = "secret words"
 
 

@@ -10,10 +10,9 @@ from pytest_django import DjangoAssertNumQueries
 from chat import actions
 from chat.actions import broadcasts
 from chat.models import AuditEntry, Event, Message, Restriction, Room, User
-from tests.unit.conftest import sign_in
+from tests.unit.conftest import JSON, code, sign_in
 
 pytestmark = pytest.mark.django_db
-JSON = "application/json"
 PATH = "/api/broadcast/"
 
 
@@ -43,10 +42,6 @@ def heard() -> list[tuple[str, str]]:
 def send(client: Client, key: str = "", **fields: Any) -> Any:
     headers = {"Idempotency-Key": key} if key else {}
     return client.post(PATH, fields, JSON, headers=headers)
-
-
-def code(response: Any) -> tuple[int, str]:
-    return response.status_code, response.json()["code"]
 
 
 def test_it_reaches_every_room_but_archived_ones_and_conversations(

@@ -16,6 +16,14 @@ ROOT = Path(__file__).resolve().parents[2]
 OPERATING = ROOT / "docs" / "operating.md"
 READERS = {"text", "integer", "rate", "boolean", "items", "secret", "get", "setdefault"}
 NOT_SETTINGS = {"DJANGO_SETTINGS_MODULE"}
+PAGES = ["README.md", "CONTRIBUTING.md", *sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("docs/*.md"))]
+FILES = [
+    str(path.relative_to(ROOT))
+    for folder in ("chat", "server", "docs", "tests", "benchmarks")
+    for path in (ROOT / folder).rglob("*.[pj][ys]")
+]
+# What looks like a file and is none: a reserved name of a room, the folder of what runs here, addresses.
+NOT_FILES = {"sw.js", "var", "rooms", "events", "accounts", "strangers", "hooks", "recover", "-", "api", "admin"}
 DJANGO_COMMANDS = {"migrate", "collectstatic", "createsuperuser", "changepassword"}
 
 
@@ -69,7 +77,7 @@ def _api() -> str:
     return (ROOT / "docs" / "api.md").read_text()
 
 
-@pytest.mark.parametrize("page", ["README.md", *sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("docs/*.md"))])
+@pytest.mark.parametrize("page", PAGES)
 def test_links_to_files_and_headings_lead_somewhere(page: str) -> None:
     source = ROOT / page
     missing = []
@@ -84,6 +92,31 @@ def test_links_to_files_and_headings_lead_somewhere(page: str) -> None:
 def _headings(path: Path) -> set[str]:
     titles = re.findall(r"^#+ (.+)$", path.read_text(), re.M)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_files_and_what_is_said_to_be_in_them_exist(page: str) -> None:
+    prose = re.sub(r"^```.*?^```", "", (ROOT / page).read_text(), flags=re.M | re.S)
+    spans = [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", prose)]
+    named = [re.fullmatch(r"((?:[\w.-]+/)*[\w-]+\.(?:py|js)|(?:[\w.-]+/)+)(?:: ([\w.]+))?", span) for span in spans]
+    assert [match[0] for match in named if match and not _is_there(match[1], match[2])] == []
+
+
+def _is_there(name: str, inside: str | None) -> bool:
+    """Whether a file of this path, or of this bare name, is there, with the functions, classes or fields `inside`."""
+    if name.partition("/")[0] in NOT_FILES:
+        return True
+    found = [ROOT / name, *(ROOT / path for path in FILES if path.endswith(f"/{name}"))]
+    texts = [path.read_text() if path.is_file() else "" for path in found if path.exists()]
+    parts = inside.split(".") if inside else []
+    return any(all(re.search(rf"^ *((def|class) {part}\b|{part} = )", text, re.M) for part in parts) for text in texts)
+
+
+def test_the_layout_names_every_module_and_nothing_else() -> None:
+    tree = (ROOT / "CONTRIBUTING.md").read_text().split("\n## Where things are\n")[1].split("```")[1]
+    listed = set(re.findall(r"\b\w+\.py\b|(?<=^  )\w+/", tree, re.M))
+    there = {re.sub(r"/.+", "/", path.removeprefix("chat/")) for path in FILES if path.startswith("chat/")}
+    assert listed == there - {"__init__.py", "apps.py", "migrations/"}
 
 
 @pytest.mark.parametrize("example", sorted(path.name for path in ROOT.glob("docs/examples/*.py")))

@@ -12,20 +12,11 @@ from pytest_django import DjangoAssertNumQueries
 
 from chat import actions
 from chat.models import AuditEntry, Event, Membership, Message, Restriction, Room, User
-from tests.unit.conftest import sign_in
+from tests.unit.conftest import JSON, code, sign_in
 from tests.unit.streams import parse
 
 pytestmark = pytest.mark.django_db
-JSON = "application/json"
 SECRET = 'the % "secret" plan \\ {"id":2,'
-
-
-@pytest.fixture
-def den(make_room: Any, people: dict[str, User]) -> Room:
-    """A private room: Alice owns it, Bob is a member."""
-    room: Room = make_room("x-den", members=(people["bob"],), visibility="private")
-    Membership.objects.create(room=room, user=people["alice"], role="owner")
-    return room
 
 
 @pytest.fixture
@@ -43,10 +34,6 @@ def say(client: Client, text: str = "hi", **fields: Any) -> str:
     answer = client.post("/rooms/x-den/messages/", {"text": text, **fields}, JSON)
     assert answer.status_code == 201, answer.content
     return f"/rooms/x-den/messages/{answer.json()['id']}/"
-
-
-def code(response: Any) -> tuple[int, str]:
-    return response.status_code, response.json()["code"]
 
 
 def replay(client: Client) -> list[tuple[str, dict[str, Any]]]:

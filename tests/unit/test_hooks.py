@@ -70,14 +70,6 @@ def desk() -> Desk:
 
 
 @pytest.fixture
-def den(make_room: Any, people: dict[str, User]) -> Room:
-    """A private room: Alice owns it, Bob is a member."""
-    room: Room = make_room("x-den", members=(people["bob"],), visibility="private")
-    Membership.objects.create(room=room, user=people["alice"], role="owner")
-    return room
-
-
-@pytest.fixture
 def hook(den: Room, people: dict[str, User]) -> OutgoingHook:
     return actions.make_outgoing_hook(people["alice"], access.known_room(people["alice"], "x-den"), URL)
 

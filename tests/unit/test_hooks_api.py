@@ -2,7 +2,6 @@
 
 import json
 import logging
-import re
 from typing import Any
 
 import pytest
@@ -13,30 +12,17 @@ from pytest_django import DjangoAssertNumQueries
 from chat import access, actions
 from chat.models import AuditEntry, Delivery, IncomingHook, Membership, Message, OutgoingHook, Room, User
 from server.redact import HideSecrets, hide
-from tests.unit.conftest import sign_in
+from tests.unit.conftest import JSON, code, sign_in, without_token
 from tests.unit.operators import audited, delete, operator, url_of
 
 pytestmark = pytest.mark.django_db
-JSON = "application/json"
 HOOKS = "/rooms/x-den/hooks/"
 URL = "https://receiver.example/hook?token=theirs"
 
 
 @pytest.fixture
-def den(make_room: Any, people: dict[str, User]) -> Room:
-    """A private room: Alice owns it, Bob is a member."""
-    room: Room = make_room("x-den", members=(people["bob"],), visibility="private")
-    Membership.objects.create(room=room, user=people["alice"], role="owner")
-    return room
-
-
-@pytest.fixture
 def alice(den: Room, people: dict[str, User]) -> Client:
     return sign_in(people["alice"])
-
-
-def code(response: Any) -> tuple[int, str]:
-    return response.status_code, response.json()["code"]
 
 
 def make(client: Client, **body: Any) -> dict[str, Any]:
@@ -318,11 +304,6 @@ class TestIncoming:
 def refusal_of(answer: Any) -> str:
     assert code(answer) == (403, "ROOM_ACCESS_DENIED"), answer.content
     return str(answer.json()["detail"])
-
-
-def without_token(page: Any) -> str:
-    """The page without the form's token, which is another one each time."""
-    return re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", page.text)
 
 
 class TestLogs:

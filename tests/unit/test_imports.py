@@ -16,21 +16,13 @@ LAYERS: list[set[str]] = [
     {"chat.admin.base", "chat.adminsite"},
     {"server.urls"},
     {"chat.api", "chat.management.commands.*"},
-    {f"chat.api.{noun}" for noun in ("rooms", "members", "invites", "restrictions", "messages", "people", "presence")}
-    | {"chat.api.hooks", "chat.api.incoming"},
-    {"chat.api.tokens", "chat.api.bots", "chat.api.broadcast"},
-    {"chat.api.strangers"},
+    {"chat.api.*"},
     {"chat.api.answers", "chat.api.schemas", "chat.api.parser"},
-    {"chat.stream.endpoint", "chat.pages.rooms", "chat.pages.settings", "chat.pages.board", "chat.pages.invites"}
-    | {"chat.pages.hooks"},
-    {"chat.pages.tokens", "chat.pages.bots", "chat.pages.broadcast", "chat.pages.strangers"},
-    {"chat.pages.entry"},
-    {"chat.stream.presence"},
-    {"chat.accounts"},
-    {"chat.views", "chat.stream", "chat.stream.sse", "chat.stream.longpoll", "chat.stream.websocket"},
+    {"chat.stream.endpoint", "chat.pages.*", "chat.errors", "chat.health"},
+    {"chat.pages.answers", "chat.pages.context", "chat.pages.account_forms", "chat.stream.presence"},
+    {"chat.stream", "chat.stream.sse", "chat.stream.longpoll", "chat.stream.websocket"},
     {"chat.relay", "chat.presence", "chat.hooks"},
-    {"chat.shown"},
-    {"chat.signin", "chat.forms", "chat.limits", "chat.sessions"},
+    {"chat.signin", "chat.limits", "chat.sessions"},
     {"chat.history", "chat.directory", "chat.stream.feeds", "chat.stream.grip"},
     {"chat.actions"},
     {"chat.actions.operators", "chat.actions.hooks"},
@@ -42,12 +34,15 @@ LAYERS: list[set[str]] = [
     {"chat.actions.rooms"},
     {"chat.actions.deliveries"},
     {"chat.actions.log", "chat.actions.limits"},
-    {"chat.hookrights"},
     {"chat.access"},
+    {"chat.access.hooks", "chat.access.operators"},
+    {"chat.access.roles"},
+    {"chat.access.rooms"},
+    {"chat.access.accounts"},
     {"chat.requester"},
     {"chat.publish"},
     {"chat.eventlog"},
-    {"chat.stats"},
+    {"chat.pushpin_stats"},
     {"chat.channels"},
     {"chat.outbound"},
     {"chat.models", "chat.middleware"},
@@ -65,10 +60,10 @@ LAYERS: list[set[str]] = [
     {"server.settings"},
     {"chat.names"},
     {"chat.aliases"},
-    {"chat.skeleton", "chat.problems", "chat.apps", "server.env", "server.staticfiles", "server.redact"},
+    {"chat.confusables", "chat.problems", "chat.apps", "server.env", "server.staticfiles", "server.redact"},
 ]
 GRIP = {"django_eventstream", "django_grip", "gripcontrol", "pubcontrol", "zmq"}
-GRIP_MODULES = {"chat.publish", "chat.eventlog", "chat.channels", "chat.stats"} | {
+GRIP_MODULES = {"chat.publish", "chat.eventlog", "chat.channels", "chat.pushpin_stats"} | {
     f"chat.stream.{name}" for name in ("endpoint", "sse", "longpoll", "websocket", "presence")
 }
 

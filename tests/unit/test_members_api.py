@@ -11,19 +11,10 @@ from django.utils import timezone
 from chat import access, actions
 from chat.models import AuditEntry, Closing, Invite, Membership, Restriction, Room, User, digest_of
 from chat.problems import Problem
-from tests.unit.conftest import sign_in
+from tests.unit.conftest import JSON, code, sign_in
 
 pytestmark = pytest.mark.django_db
-JSON = "application/json"
 DEN = "/rooms/x-den/"
-
-
-@pytest.fixture
-def den(make_room: Any, people: dict[str, User]) -> Room:
-    """A private room: Alice owns it, Bob is a member."""
-    room: Room = make_room("x-den", members=(people["bob"],), visibility="private")
-    Membership.objects.create(room=room, user=people["alice"], role="owner")
-    return room
 
 
 @pytest.fixture
@@ -34,10 +25,6 @@ def alice(den: Room, people: dict[str, User]) -> Client:
 @pytest.fixture
 def bob(den: Room, people: dict[str, User]) -> Client:
     return sign_in(people["bob"])
-
-
-def code(response: Any) -> tuple[int, str]:
-    return response.status_code, response.json()["code"]
 
 
 def members(client: Client) -> dict[str, str]:

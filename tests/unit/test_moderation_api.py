@@ -9,10 +9,9 @@ from django.test import Client
 from django.utils import timezone
 
 from chat.models import AuditEntry, Closing, Invite, Membership, Message, Restriction, Room, User
-from tests.unit.conftest import grip_headers, sign_in
+from tests.unit.conftest import JSON, code, grip_headers, sign_in
 
 pytestmark = pytest.mark.django_db
-JSON = "application/json"
 URL = "/rooms/open/restrictions/"
 
 
@@ -32,10 +31,6 @@ def alice(open_room: Room, people: dict[str, User]) -> Client:
 @pytest.fixture
 def bob(open_room: Room, people: dict[str, User]) -> Client:
     return sign_in(people["bob"])
-
-
-def code(response: Any) -> tuple[int, str]:
-    return response.status_code, response.json()["code"]
 
 
 def say(client: Client, **fields: Any) -> Any:

@@ -8,10 +8,10 @@ from django.apps import apps
 from django.contrib.auth.models import AnonymousUser
 
 from chat import actions
+from chat.confusables import skeleton
 from chat.models import User
 from chat.names import PERSON_KEY_MAX, clean_person_name, distinct_key, is_key_of, person_key, person_keys
 from chat.problems import Problem
-from chat.skeleton import skeleton
 
 LOOK_ALIKES = {
     "alice": (

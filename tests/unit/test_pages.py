@@ -10,10 +10,9 @@ from django.test import Client
 
 from chat import actions
 from chat.models import Message, Room, User
-from tests.unit.conftest import RecordingProxy
+from tests.unit.conftest import HTML, RecordingProxy
 
 pytestmark = pytest.mark.django_db
-HTML = {"Accept": "text/html"}
 
 
 class TestJoinAndChat:

@@ -13,7 +13,7 @@ from chat.actions import close_account, moderation, sign_out
 from chat.channels import PersonChannel
 from chat.models import Membership, Presence, Room, User
 from chat.presence import GRACE, GRACE_ENDED, Companion
-from chat.stats import TTL, Source, Subscription, parse
+from chat.pushpin_stats import TTL, Source, Subscription, parse
 from tests.unit.conftest import RecordingProxy
 
 pytestmark = pytest.mark.django_db

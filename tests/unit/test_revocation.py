@@ -11,7 +11,8 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from chat import access, actions, eventlog
+from chat import actions, eventlog
+from chat.access import rooms as access_to_rooms
 from chat.models import Closing, Event, Room, Session, User
 from chat.relay import Relay
 from chat.stream import sse
@@ -125,13 +126,13 @@ class TestBetweenTwoLooks:
         """`meanwhile(do)` does it between the two looks."""
 
         def arm(do: Callable[[], None]) -> None:
-            find_rooms = access.find_rooms
+            find_rooms = access_to_rooms.find_rooms
 
             def find_late(*args: Any) -> Any:
                 do()
                 return find_rooms(*args)
 
-            monkeypatch.setattr(access, "find_rooms", find_late)
+            monkeypatch.setattr(access_to_rooms, "find_rooms", find_late)
 
         return arm
 

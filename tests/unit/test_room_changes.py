@@ -8,11 +8,10 @@ from django.test import Client
 
 from chat import actions
 from chat.models import AuditEntry, Closing, Event, Membership, Message, Room, User
-from tests.unit.conftest import sign_in
+from tests.unit.conftest import JSON, sign_in
 from tests.unit.streams import holds, log, types
 
 pytestmark = pytest.mark.django_db
-JSON = "application/json"
 
 
 class TestChange:

@@ -1,6 +1,5 @@
 """The pages of rooms: the list, a new room, the settings, and rooms side by side."""
 
-import re
 from datetime import timedelta
 from typing import Any
 
@@ -14,10 +13,9 @@ from django.utils import timezone
 from chat import access, actions
 from chat.models import Invite, Membership, Message, Restriction, Room, User
 from chat.pages.rooms import suggested_name
-from tests.unit.conftest import OWN_PAGE, sign_in
+from tests.unit.conftest import HTML, OWN_PAGE, sign_in, without_token
 
 pytestmark = pytest.mark.django_db
-HTML = {"Accept": "text/html"}
 People = dict[str, User]
 
 
@@ -46,11 +44,6 @@ def browser(user: User) -> Client:
 
 def settings_of(room: Room, part: str = "") -> str:
     return reverse(f"room-settings{'-' if part else ''}{part}", args=[room.name])
-
-
-def without_token(response: Any) -> str:
-    """The page without the form's token, which is another one each time."""
-    return re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", response.text)
 
 
 def titles(response: Any) -> list[str]:

@@ -11,10 +11,9 @@ from pytest_django import DjangoAssertNumQueries
 
 from chat import actions
 from chat.models import AuditEntry, Event, Invite, Restriction, Room, User
-from tests.unit.conftest import sign_in
+from tests.unit.conftest import JSON, sign_in
 
 pytestmark = pytest.mark.django_db
-JSON = "application/json"
 
 
 def names(client: Client, query: str = "") -> list[str]:

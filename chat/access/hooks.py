@@ -1,13 +1,14 @@
-"""Who may make webhooks, and what a webhook may do: as chat.access, on which it rests."""
+"""Who may make webhooks, and what a webhook may do."""
 
 import hmac
 import secrets
 from typing import TypeVar
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
-from django.utils import timezone
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
-from chat import access
+from chat.access.accounts import check_signed_in
+from chat.access.roles import can_own, check_own
+from chat.access.rooms import can_read
 from chat.models import IncomingHook, Membership, OutgoingHook, Restriction, Room, User, digest_of
 from chat.problems import Problem
 from chat.requester import Person
@@ -19,23 +20,22 @@ _NO_DIGEST = digest_of(secrets.token_hex())  # compared when there is nothing to
 def can_hook(person: Person, room: Room) -> bool:
     """Whether `person` may see and make webhooks of the room, which knows their role."""
     is_account = isinstance(person, User) and not (person.is_guest or person.is_bot)
-    return is_account and access.can_own(person, room) and room.kind == Room.Kind.ROOM
+    return is_account and can_own(person, room) and room.kind == Room.Kind.ROOM
 
 
 def check_hooks(person: Person, room: Room) -> User:
     """Who sees and makes the webhooks of the room: its owners who have an account. `room` is of find_room.
     Raises Problem."""
-    access.check_own(person, room)
+    check_own(person, room)
     if not can_hook(person, room):
         raise Problem("ROOM_ACCESS_DENIED", "Webhooks are made by people with accounts, not in a conversation of two.")
-    return access.check_signed_in(person)
+    return check_signed_in(person)
 
 
 def with_maker(hooks: QuerySet[_Hook]) -> QuerySet[_Hook]:
     """`hooks`, each with its room and with who made it: what hook_refusal asks."""
     mine = Membership.objects.filter(room=OuterRef("room"), user=OuterRef("created_by"))
-    bans = Restriction.objects.filter(room=OuterRef("room"), user=OuterRef("created_by"), kind=Restriction.Kind.BAN)
-    bans = bans.filter(Q(until=None) | Q(until__gt=timezone.now()))
+    bans = Restriction.objects.bans().filter(room=OuterRef("room"), user=OuterRef("created_by"))
     known = {"maker_role": Subquery(mine.values("role")[:1]), "maker_banned": Exists(bans)}
     return hooks.select_related("room", "created_by").annotate(**known)
 
@@ -51,7 +51,7 @@ def hook_refusal(hook: IncomingHook | OutgoingHook) -> str:
         return "The room was deleted."
     if maker is None or not maker.is_active:
         return "The account of the person who made this webhook is closed."
-    if not access.can_read(maker, room) or not can_hook(maker, room):
+    if not can_read(maker, room) or not can_hook(maker, room):
         return "The person who made this webhook does not own the room any more."
     return ""
 

@@ -1,4 +1,4 @@
-"""What the pages show of a room: its messages with their dates, and what the reader may do there."""
+"""What the templates with a room are given: its messages with their dates, what the reader may do there, addresses."""
 
 from datetime import datetime
 from typing import Any
@@ -6,9 +6,8 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
-from chat import access, hookrights
+from chat import access
 from chat.history import Page
-from chat.models import Room
 from chat.names import clean_person_name
 from chat.problems import Problem
 from chat.requester import Person
@@ -42,23 +41,8 @@ def room_context(person: Person, page: Page) -> dict[str, Any]:
         "room": page.room,
         "messages": [_shown(message) for message in reversed(page.messages)],
         "last_event_id": page.token,
-        "can_moderate": may_moderate(person, page.room),
+        "can_moderate": access.can_moderate(person, page.room),
     }
-
-
-def may_own(person: Person, room: Room) -> bool:
-    """Whether to offer what owners do. `room` is of access, which knows the role."""
-    return access.can_own(person, room)
-
-
-def may_hook(person: Person, room: Room) -> bool:
-    """Whether to offer webhooks."""
-    return hookrights.can_hook(person, room)
-
-
-def may_moderate(person: Person, room: Room) -> bool:
-    """Whether to offer what moderators do."""
-    return access.can_moderate(person, room)
 
 
 def own_address(request: HttpRequest, path: str) -> str:

@@ -5,18 +5,22 @@ from functools import wraps
 
 from django.conf import settings
 from django.contrib.auth import authenticate, login, logout, update_session_auth_hash
+from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from chat import actions, forms, signin
-from chat.forms import PersonForm
+from chat import actions, signin
 from chat.models import User
+from chat.names import PERSON_NAME_MAX
+from chat.pages import account_forms
+from chat.pages.account_forms import PersonForm
+from chat.pages.answers import sign_in_first
 from chat.problems import Problem, error_page
 
 WRONG = "User name or password is wrong."
@@ -35,8 +39,7 @@ def for_people(view: View) -> View:
     @wraps(view)
     def guarded(request: HttpRequest) -> HttpResponse:
         if not isinstance(request.user, User):
-            back = urlencode({"next": request.path})
-            return HttpResponseRedirect(f"{reverse('sign-in')}?{back}", status=303)
+            return sign_in_first(request)
         return view(request, request.user)
 
     return guarded
@@ -55,7 +58,7 @@ def sign_up(request: HttpRequest) -> HttpResponse:
         fields = form.cleaned_data
         return _enter(request, actions.sign_up(fields["username"], fields["password"], fields["display_name"]))
 
-    return _form_page(request, "accounts/sign_up.html", forms.SignUpForm(_sent(request)), make)
+    return _form_page(request, "accounts/sign_up.html", account_forms.SignUpForm(_sent(request)), make)
 
 
 @page
@@ -70,7 +73,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
             raise ValidationError({"password": WRONG})
         return _enter(request, user)
 
-    return _form_page(request, "accounts/sign_in.html", forms.SignInForm(_sent(request)), enter)
+    return _form_page(request, "accounts/sign_in.html", account_forms.SignInForm(_sent(request)), enter)
 
 
 @require_POST
@@ -95,7 +98,7 @@ def guest(request: HttpRequest) -> HttpResponse:
         return _enter(request, actions.make_guest(form.cleaned_data["display_name"]))
 
     name = {"display_name": request.GET.get("name", "")}
-    return _form_page(request, "accounts/guest.html", forms.GuestForm(_sent(request), initial=name), make)
+    return _form_page(request, "accounts/guest.html", account_forms.GuestForm(_sent(request), initial=name), make)
 
 
 @page
@@ -108,7 +111,7 @@ def profile(request: HttpRequest, user: User) -> HttpResponse:
         return _saved()
 
     name = {"display_name": user.shown_name}
-    return _form_page(request, "accounts/profile.html", forms.NameForm(_sent(request), initial=name), change)
+    return _form_page(request, "accounts/profile.html", account_forms.NameForm(_sent(request), initial=name), change)
 
 
 @page
@@ -126,7 +129,7 @@ def become(request: HttpRequest, user: User) -> HttpResponse:
         request.session.set_expiry(None)  # an account's session, no longer a guest's
         return signin.remember_device(_saved(), account)
 
-    return _form_page(request, "accounts/become.html", forms.AccountForm(_sent(request)), make)
+    return _form_page(request, "accounts/become.html", account_forms.AccountForm(_sent(request)), make)
 
 
 @page
@@ -142,7 +145,7 @@ def password(request: HttpRequest, user: User) -> HttpResponse:
         update_session_auth_hash(request, user)
         return _saved()
 
-    return _form_page(request, "accounts/password.html", forms.PasswordForm(_sent(request)), change)
+    return _form_page(request, "accounts/password.html", account_forms.PasswordForm(_sent(request)), change)
 
 
 @page
@@ -157,8 +160,26 @@ def close(request: HttpRequest, user: User) -> HttpResponse:
         logout(request)
         return HttpResponseRedirect(reverse("home"), status=303)
 
-    form = PersonForm(_sent(request)) if user.is_guest else forms.CloseForm(_sent(request))
+    form = PersonForm(_sent(request)) if user.is_guest else account_forms.CloseForm(_sent(request))
     return _form_page(request, "accounts/close.html", form, end)
+
+
+@require_http_methods(["GET", "POST"])
+def setup_administrator(request: HttpRequest, token: str) -> HttpResponse:
+    """/accounts/setup/<token>/: the one-time link of `make run`, which makes the first administrator."""
+    if not actions.is_setup_token(token):
+        return error_page(request, Problem("NOT_FOUND", "This link was used already, or it is not complete."))
+    name, error = "", ""
+    if request.method == "POST":
+        name, password = request.POST.get("username", ""), request.POST.get("password", "")
+        try:
+            validate_password(password)
+            login(request, actions.make_first_administrator(name, password))
+            return HttpResponseRedirect(reverse("home"))
+        except ValidationError as problem:
+            error = " ".join(problem.messages)
+    context = {"error": error, "username": name, "name_max": PERSON_NAME_MAX}
+    return render(request, "setup.html", context, status=422 if error else 200)
 
 
 def _form_page(
