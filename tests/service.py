@@ -16,6 +16,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -218,7 +219,8 @@ class Service:
             except subprocess.TimeoutExpired:
                 pass
         for pid in session_members(process.pid):
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # the runner ends its parts meanwhile
+                os.kill(pid, signal.SIGKILL)
         process.wait(15)
 
     def kill(self, name: str) -> None:

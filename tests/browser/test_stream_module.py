@@ -108,6 +108,13 @@ def test_a_newest_id_ahead_is_repaired_once(drive: Run) -> None:
     assert drive("sink.newest('room-b:8'); say('room-b:8'); await wait(1100)")["connects"] == 1
 
 
+@pytest.mark.parametrize("can_lose", [False, True])
+def test_what_one_room_lacks_is_repaired_when_another_has_caught_up(drive: Run, can_lose: bool) -> None:
+    behind = "sink.newest('room-a:4'); sink.newest('room-b:8'); say('room-a:4'); await wait(1100)"
+    out = drive(behind, can_lose=can_lose)
+    assert (out["connects"], out["syncs"]) == ((1, 1) if can_lose else (2, 0))
+
+
 def test_a_reset_moves_the_position_of_its_rooms_only(drive: Run) -> None:
     out = drive("sink.reset(['room-a'], 'room-a:1,room-b:1'); say('room-a:2', 'room-b:2')")
     assert (out["got"], out["token"]) == ([["stream-reset", "room-a"], "room-a:2"], "room-a:2,room-b:7")

@@ -21,7 +21,8 @@ export class Stream {
   #attempt = 0;
   #steady = false;
   #heard = 0;
-  #repaired = "";
+  #missing = [];
+  #repaired = [];
   #listening = null;
   #timers = { retry: 0, silence: 0, steady: 0, repair: 0 };
 
@@ -108,6 +109,7 @@ export class Stream {
     const connection = this.#connection;
     this.#connection = null;
     this.#steady = false;
+    this.#missing = [];
     for (const name of Object.keys(this.#timers)) this.#clear(name);
     connection?.close();
   }
@@ -134,15 +136,21 @@ export class Stream {
   /** A room's newest id, from beside the log. When it is ahead of ours, something was lost on the way. */
   #newest(id) {
     const { positions } = this.#request;
-    if (!positions.isBehind(id) || id === this.#repaired || this.#timers.repair) return;
-    const repair = () => {
-      this.#timers.repair = 0;
-      if (!positions.isBehind(id)) return;
-      this.#repaired = id;
-      if (this.#connection.sync) this.#connection.sync();
-      else this.#open();
-    };
-    this.#timers.repair = setTimeout(repair, between(100, 1000));
+    if (!positions.isBehind(id) || this.#repaired.includes(id)) return;
+    this.#missing.push(id);
+    this.#timers.repair ||= setTimeout(() => this.#repair(), between(100, 1000));
+  }
+
+  /** What one room lacked can have come meanwhile, and what another lacks not. */
+  #repair() {
+    this.#timers.repair = 0;
+    const { positions } = this.#request;
+    const missing = this.#missing.filter((id) => positions.isBehind(id));
+    this.#missing = [];
+    if (!missing.length) return;
+    this.#repaired = missing;
+    if (this.#connection.sync) this.#connection.sync();
+    else this.#open();
   }
 
   #reset(channels, token) {
