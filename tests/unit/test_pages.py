@@ -6,9 +6,11 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.core.management import call_command
 from django.db import OperationalError, connection
-from django.test import Client
+from django.http import HttpResponse
+from django.test import Client, RequestFactory
 
 from chat import actions
+from chat.middleware import bare_heads
 from chat.models import Message, Room, User
 from tests.unit.conftest import RecordingProxy
 
@@ -148,3 +150,8 @@ class TestFirstAdministrator:
         strict = Client(enforce_csrf_checks=True)
         assert strict.post(self.link(capsys), self.GOOD).status_code == 403
         assert not User.objects.exists()
+
+
+def test_the_answer_to_a_head_has_no_body_for_gunicorn_to_warn_of(rf: RequestFactory) -> None:
+    answer = bare_heads(lambda request: HttpResponse("hello"))(rf.head("/"))
+    assert (answer.content, answer.headers["Content-Length"]) == (b"", "5")
