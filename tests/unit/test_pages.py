@@ -155,3 +155,16 @@ class TestFirstAdministrator:
 def test_the_answer_to_a_head_has_no_body_for_gunicorn_to_warn_of(rf: RequestFactory) -> None:
     answer = bare_heads(lambda request: HttpResponse("hello"))(rf.head("/"))
     assert (answer.content, answer.headers["Content-Length"]) == (b"", "5")
+
+
+@pytest.mark.django_db
+def test_the_page_says_of_whom_anybody_can_use_the_name(client: Client, published: list[Any]) -> None:
+    shown = ">visitor</span>"
+    client.post("/rooms/den/messages/", {"from": "zoe", "text": "hi"})
+    visitor = client.get("/den?user=ann").content.decode()
+    client.force_login(User.objects.create_user("bob"))
+    client.post("/rooms/nest/messages/", {"text": "hi"}, headers={"Sec-Fetch-Site": "same-origin"})
+    person = client.get("/nest").content.decode()
+    assert f'can use this name"{shown}' in visitor
+    assert f'can use this name"{shown}' not in person
+    assert f'can use this name" hidden{shown}' in person
