@@ -38,6 +38,19 @@ def security_headers(get_response: GetResponse) -> GetResponse:
     return middleware
 
 
+def bare_heads(get_response: GetResponse) -> GetResponse:
+    """Answer a HEAD without a body: gunicorn drops it and warns in the log, for each probe that asks if we live."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if request.method == "HEAD" and not response.streaming:
+            response.headers.setdefault("Content-Length", str(len(response.content)))
+            response.content = b""
+        return response
+
+    return middleware
+
+
 class Refusals:
     """Turns what Django answers in its own words into problem documents."""
 

@@ -23,7 +23,7 @@ from types import FrameType
 from typing import TextIO
 
 ROOT = Path(__file__).resolve().parent.parent
-READY_SECONDS = 30
+READY_SECONDS = 120  # a machine that is slow or busy needs its time, and systemd would only begin it again
 PORT_SECONDS = 3  # a service that was ended just now gives its port back a moment later
 STOP_SECONDS = 30
 # Below the ports that the system gives to outgoing connections, one of which could take ours while gunicorn restarts.

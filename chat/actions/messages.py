@@ -220,7 +220,7 @@ def _store_message(draft: _Draft, room_name: str) -> Posted:
     access.check_post(draft.person, claim)
     access.check_type(draft.person, claim, draft.type)
     if claim.name_taken and not draft.person.is_authenticated:
-        raise Problem("NAME_TAKEN", "This name belongs to somebody who has an account here.")
+        raise Problem("NAME_TAKEN", "This name is somebody's here, or looks like it: choose another one.")
     message = Message.objects.create(
         room_id=claim.room_id,
         eid=claim.eid,

@@ -127,6 +127,11 @@ def test_the_python_examples_are_in_the_documentation_as_they_stand(example: str
     assert f"```python\n{text}```\n" in page
 
 
+def test_the_bot_in_30_lines_has_them() -> None:
+    code = (ROOT / "docs" / "examples" / "bot.py").read_text().splitlines()[1:]  # without its docstring
+    assert sum(bool(line) for line in code) <= 30
+
+
 def test_the_receiver_of_the_documentation_knows_our_signature_and_no_other() -> None:
     code = (ROOT / "docs" / "webhooks.md").read_text().split("```python\n")[1].split("```")[0]
     space: dict[str, Any] = {}

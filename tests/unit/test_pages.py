@@ -6,9 +6,11 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.core.management import call_command
 from django.db import OperationalError, connection
-from django.test import Client
+from django.http import HttpResponse
+from django.test import Client, RequestFactory
 
 from chat import actions
+from chat.middleware import bare_heads
 from chat.models import Message, Room, User
 from tests.unit.conftest import HTML, RecordingProxy
 
@@ -147,3 +149,21 @@ class TestFirstAdministrator:
         strict = Client(enforce_csrf_checks=True)
         assert strict.post(self.link(capsys), self.GOOD).status_code == 403
         assert not User.objects.exists()
+
+
+def test_the_answer_to_a_head_has_no_body_for_gunicorn_to_warn_of(rf: RequestFactory) -> None:
+    answer = bare_heads(lambda request: HttpResponse("hello"))(rf.head("/"))
+    assert (answer.content, answer.headers["Content-Length"]) == (b"", "5")
+
+
+@pytest.mark.django_db
+def test_the_page_says_of_whom_anybody_can_use_the_name(client: Client, published: list[Any]) -> None:
+    shown = ">visitor</span>"
+    client.post("/rooms/den/messages/", {"from": "zoe", "text": "hi"})
+    visitor = client.get("/den?user=ann").content.decode()
+    client.force_login(User.objects.create_user("bob"))
+    client.post("/rooms/nest/messages/", {"text": "hi"}, headers={"Sec-Fetch-Site": "same-origin"})
+    person = client.get("/nest").content.decode()
+    assert f'can use this name"{shown}' in visitor
+    assert f'can use this name"{shown}' not in person
+    assert f'can use this name" hidden{shown}' in person

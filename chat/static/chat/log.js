@@ -207,7 +207,13 @@ export class Log {
 
 function areAlike(one, other) {
   const type = one.dataset.type;
-  return authorOf(one) === authorOf(other) && type === other.dataset.type && Number(type) <= PEOPLE;
+  return isOnePerson(one, other) && type === other.dataset.type && Number(type) <= PEOPLE;
+}
+
+/** An account and a visitor of its name are two. Whose name a message has is known when it is stored. */
+function isOnePerson(one, other) {
+  const isKnown = one.dataset.id && other.dataset.id;
+  return authorOf(one) === authorOf(other) && (!isKnown || one.dataset.verified === other.dataset.verified);
 }
 
 function nextMessage(element) {

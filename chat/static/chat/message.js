@@ -46,6 +46,7 @@ export function identify(element, message) {
   element.dataset.type = message.type ?? 0;
   element.dataset.verified = message.verified ?? false;
   element.querySelector(".bot").hidden = !message.bot;
+  element.querySelector(".visitor").hidden = message.verified ?? true; // of what is not stored yet nobody knows
   const time = element.querySelector("time");
   if (time.dateTime !== message.date) showTime(time, message.date);
 }
