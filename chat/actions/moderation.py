@@ -30,7 +30,7 @@ def restrict(person: Person, room: Room, kind: str, whom: User | str, *, until: 
         raise Problem("ROOM_ACCESS_DENIED", "A conversation of two has both, as long as it is there.")
     user, address = (whom, "") if isinstance(whom, User) else (None, whom)
     with transaction.atomic():
-        room = lock(room, person)
+        room = lock(room, person, takes=True)
         if user is not None:
             _check_target(person, room, user)
         # Those that are over are in nobody's way, and can't be lifted: they are not listed.
