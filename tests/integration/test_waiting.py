@@ -133,3 +133,46 @@ def test_a_deletion_by_a_moderator_that_waits_behind_the_loss_of_the_role_is_ref
 def test_what_takes_nothing_from_the_poster_lets_the_post_through(wait: Wait) -> None:
     assert wait("actions.restrict(alice, here, 'ban', cleo)", POST) == ["done"]
     assert wait("actions.change_room(alice, here, title='Other')", POST) == ["done"]
+
+
+# Two closings at once, which meet where each has begun; on PostgreSQL a deadlock ends one of two with an error.
+_CLOSE_EACH_OTHER = """
+import threading
+from chat.actions import people
+from django.db import connection
+
+User.objects.exclude(pk__in=[alice.pk, sam.pk]).update(is_superuser=False)
+User.objects.filter(pk__in=[alice.pk, sam.pk]).update(is_superuser=True, is_staff=True)
+both = threading.Barrier(2)
+said = []
+sign_out = people.sign_out
+
+def meet(*users):
+    try:
+        both.wait(1)
+    except threading.BrokenBarrierError:  # the other one waits for a lock
+        pass
+    sign_out(*users)
+
+def close(actor, user):
+    try:
+        actions.close_account(actor, User.objects.get(pk=user.pk))
+        said.append("done")
+    except Exception as error:
+        said.append(type(error).__name__)
+    finally:
+        connection.close()
+
+people.sign_out = meet
+threads = [threading.Thread(target=close, args=pair) for pair in ((alice, sam), (sam, alice))]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join(20)
+people.sign_out = sign_out
+result = sorted(said)
+"""
+
+
+def test_of_two_operators_who_close_each_other_at_once_one_is_told_why_not(den: Den) -> None:
+    assert den.act(_CLOSE_EACH_OTHER) == ["ValidationError", "done"]
