@@ -1,19 +1,52 @@
-"""The admin's site: its name, and the two things it does without a model: change one's password, and sign out."""
+"""The admin's site: its name, what it takes, and the two things it does without a model: change one's password, and
+sign out."""
 
+import logging
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.forms import AdminPasswordChangeForm
 from django.contrib.auth.views import PasswordChangeView
-from django.http import HttpRequest
+from django.db import DataError, ProgrammingError
+from django.http import HttpRequest, HttpResponseBase
+from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.decorators import method_decorator
 
 from chat import actions
 from chat.actions import operators
 from chat.models import User
-from chat.problems import Problem
+from chat.problems import Problem, error_page
 from chat.signin import is_own_password
+
+logger = logging.getLogger(__name__)
+View = Callable[..., HttpResponseBase]
+# What Django's admin lets pass of input that no form, filter or database can make anything of.
+_UNREADABLE = (ValueError, TypeError, OverflowError, IndexError, DataError, ProgrammingError)
+
+
+def readable(view: View) -> View:
+    """`view` answers 400 to what can't be read, as numbers that no database holds, and not as if it were an error of
+    ours. Django's admin hands filters, rows and the fields of forms on as they were sent."""
+
+    @wraps(view)
+    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            response = view(request, *args, **kwargs)
+            if isinstance(response, TemplateResponse):  # lists ask the database while they are shown
+                response.render()
+        except _UNREADABLE:
+            if not (request.GET or request.POST or kwargs):
+                raise
+            # With where it came from: it could be a mistake of ours, after all.
+            logger.warning("can't be read: %s", request.path, exc_info=True)
+            return error_page(request, Problem("PARAMETER_INVALID", "This can't be read: choose from the pages."))
+        return response
+
+    return answer
 
 
 class OwnPasswordForm(AdminPasswordChangeForm):
@@ -42,6 +75,15 @@ class ChatAdminSite(admin.AdminSite):
     site_title = "Corkboard"
     index_title = "Administration"
     site_url = None  # its link is in templates/admin/base_site.html
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        """Every page but that to sign in, see readable."""
+        return super().admin_view(readable(view), cacheable)
+
+    @method_decorator(readable)
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Sign in."""
+        return super().login(request, extra_context)
 
     def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Sign out: what is read by right ends, as on the pages of the chat."""

@@ -264,8 +264,8 @@ def stranger_state(one: Stranger | None) -> dict[str, Any]:
 
 
 def _restriction_id(restriction: Restriction) -> str:
-    """Kind and whom: there is one of each. No user name holds a colon."""
-    whom = restriction.user.username if restriction.user else f":{restriction.address}"
+    """Kind and whom: there is one of each. No user name holds a colon, and no part of a URL's path a slash."""
+    whom = restriction.user.username if restriction.user else f":{restriction.address.partition('/')[0]}"
     return f"{restriction.kind}:{whom}"
 
 

@@ -28,13 +28,29 @@ def address_of(request: HttpRequest) -> str:
 
 
 def network_of(request: HttpRequest) -> str:
-    """Where the request comes from: the address, of IPv6 the network of 64 bits that one customer has."""
-    address = address_of(request)
+    """Where the request comes from, as limits and bans know it."""
+    return network(address_of(request))
+
+
+def network(address: str) -> str:
+    """An address as limits and bans know it, see parse_network. What is no address stays as it is."""
     try:
-        version = ipaddress.ip_address(address).version
+        return parse_network(address)
     except ValueError:
         return address
-    return str(ipaddress.ip_network((address, 64), strict=False)) if version == 6 else address
+
+
+def parse_network(text: str) -> str:
+    """An address of IPv4, or of IPv6 the network of 64 bits that one customer has, by itself or by an address in it.
+    Raises ValueError for anything else."""
+    found = ipaddress.ip_interface(text.partition("%")[0])
+    if isinstance(found, ipaddress.IPv4Interface):
+        return str(ipaddress.IPv4Address(text))
+    if found.ip.ipv4_mapped is not None:  # as a socket for both kinds tells of IPv4
+        return str(found.ip.ipv4_mapped)
+    if found.network.prefixlen not in (64, 128):
+        raise ValueError("a network of IPv6 has 64 bits here")
+    return str(ipaddress.IPv6Network((found.ip, 64), strict=False))
 
 
 def person_of(request: HttpRequest, scope: Scope = Scope.MANAGE) -> Person:

@@ -78,6 +78,8 @@ def known_rooms(person: Person) -> RoomQuerySet:
 
 def check_post(person: Person, claim: ClaimedEvent) -> None:
     """Raise Problem when `person` may not post into the claimed room."""
+    if person.is_authenticated and not claim.is_open_account:
+        raise Problem("USER_HAS_TO_LOGIN", "Your account was closed just now.")
     check_visible(person, claim.visibility, claim.role)
     if claim.kind == Room.Kind.STRANGERS and claim.alias is None:
         raise partner_missing()

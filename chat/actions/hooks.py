@@ -64,7 +64,7 @@ def withdraw_hook(person: Person, room: Room, hook: IncomingHook | OutgoingHook)
     actor = access.check_hooks(person, room)
     with transaction.atomic():
         if isinstance(hook, IncomingHook):
-            room = lock(room)
+            room = lock(room, takes=True)
             audit(actor, "withdraw incoming webhook", room, hook.user, hook.user.shown_name)
             end_membership(room, hook.user)  # and with it the hook
         else:

@@ -46,13 +46,15 @@ def claim(person: Person, room: Room, now: datetime) -> ClaimedEvent:
     return claimed
 
 
-def lock(room: Room, person: Person | None = None) -> Room:
+def lock(room: Room, person: Person | None = None, *, takes: bool = False) -> Room:
     """The row of `room` as it is now, locked until the transaction ends, with the role that `room` knows.
 
-    Changes of who belongs to a room wait for each other here: else two owners could leave at once. Raises Problem, also
-    when `person`, who acts by that role, has lost it since `room` was found.
+    Changes of who belongs to a room wait for each other here: else two owners could leave at once. What `takes` a right
+    from somebody notes it in the row: posts and changes that wait for it look anew. Raises Problem, also when `person`,
+    who acts by that role, has lost it since `room` was found.
     """
-    locked = Room.objects.live().select_for_update().filter(pk=room.pk).first()
+    live = Room.objects.live().filter(pk=room.pk)
+    locked = Room.objects.claim_loss(room.pk) if takes else live.select_for_update().first()
     if locked is None:
         raise room_invalid()
     locked.role = room.role

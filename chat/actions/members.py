@@ -33,14 +33,14 @@ def leave_room(person: Person, room: Room) -> None:
     """Stop being a member. Who leaves a private room stops receiving at once. Raises Problem."""
     user = access.check_signed_in(person)
     with transaction.atomic():
-        _end_membership(lock(room), user)
+        _end_membership(lock(room, takes=True), user)
 
 
 def remove_member(person: Person, room: Room, user: User) -> None:
     """Take somebody off a room. Raises Problem. To keep them out of an open one, or from another link: a ban."""
     access.check_moderate(person, room)
     with transaction.atomic():
-        room = lock(room, person)
+        room = lock(room, person, takes=True)
         access.check_rank(person, room, user)
         _end_membership(room, user)
         audit(access.check_signed_in(person), "remove member", room, user)
@@ -52,7 +52,7 @@ def set_role(person: Person, room: Room, user: User, role: str) -> Membership:
     if role not in Membership.Role.values:
         raise Problem("PARAMETER_INVALID", "A role is owner, moderator or member.")
     with transaction.atomic():
-        room = lock(room, person)
+        room = lock(room, person, takes=True)
         if room.kind != Room.Kind.ROOM:
             raise Problem("ROOM_ACCESS_DENIED", "In a conversation of two both are the same.")
         membership = _membership(room, user)
@@ -132,7 +132,7 @@ def end_membership(room: Room, user: User) -> None:
     """Take the membership, the links that the person made, and the memberships of their bots: nobody comes back by a
     link of their own, or goes on reading through a bot.
 
-    Must run in a transaction that has locked the room. Raises Problem for the last owner.
+    Must run in a transaction that has locked the room for a loss. Raises Problem for the last owner.
     """
     gone = [user, *User.objects.filter(owner=user, memberships__room=room)]
     for one in gone:

@@ -62,7 +62,7 @@ def post_message(  # noqa: PLR0913 - all that a post can have
 
     `name` is the name to post under without an account; an account posts under its own. `key` is the client's
     idempotency key: the same post again answers the first message. `kind` is the message's type, 1 to 3 for
-    moderators only. `address` is where who has no account comes from. `limits` are what the post counts under, see
+    moderators only. `address` is the network of who has no account. `limits` are what the post counts under, see
     chat.limits; what was posted before under the same key is answered in spite of them. Raises Problem.
     """
     check_type(kind)

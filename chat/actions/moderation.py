@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from chat import access
+from chat import access, requester
 from chat.actions.log import audit, lock, revoke
 from chat.actions.members import end_membership
 from chat.models import Message, Restriction, Room, User
@@ -19,8 +19,8 @@ RESTRICTIONS_MAX = 1000  # of one room at a time
 def restrict(person: Person, room: Room, kind: str, whom: User | str, *, until: datetime | None = None) -> Restriction:
     """Mute or ban somebody from a room, until a time or for good. A ban ends what they receive. Raises Problem.
 
-    `whom` is a person, or an address: who has no account, or only a nickname, soon has another one. Of the same kind
-    there is one for each: again gives it another end.
+    `whom` is a person, or an address: who has no account, or only a nickname, soon has another one. Of IPv6 it means
+    the network. Of the same kind there is one for each: again gives it another end.
     """
     access.check_moderate(person, room)
     actor = access.check_signed_in(person)
@@ -28,9 +28,9 @@ def restrict(person: Person, room: Room, kind: str, whom: User | str, *, until: 
         raise Problem("PARAMETER_INVALID", "Say whether it is a mute or a ban.")
     if kind == Restriction.Kind.BAN and room.kind != Room.Kind.ROOM:
         raise Problem("ROOM_ACCESS_DENIED", "A conversation of two has both, as long as it is there.")
-    user, address = (whom, "") if isinstance(whom, User) else (None, whom)
+    user, address = (whom, "") if isinstance(whom, User) else (None, requester.network(whom))
     with transaction.atomic():
-        room = lock(room, person)
+        room = lock(room, person, takes=True)
         if user is not None:
             _check_target(person, room, user)
         # Those that are over are in nobody's way, and can't be lifted: they are not listed.

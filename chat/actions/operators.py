@@ -196,10 +196,10 @@ def remove(actor: User, user: User) -> None:
     access.check_operator(actor, "chat.delete_user", user)
     _check_other(actor, user)
     with transaction.atomic():
-        _check_administrator_left(user)
         people.sign_out(user, *user.bots.order_by("pk"))  # a bot goes with its owner
         user.sessions.all().delete()
         members.hand_over(actor, user)
+        _check_administrator_left(user)
         audit(actor, "delete account", None, detail=user.username)
         User.objects.get(pk=user.pk).delete()
 
@@ -222,7 +222,5 @@ def _check_other(actor: User, user: User) -> None:
 
 
 def _check_administrator_left(user: User) -> None:
-    """Raise Problem when there is nobody else to administer: two could do it to each other at once."""
-    administrators = User.objects.select_for_update(no_key=True).filter(is_superuser=True, is_active=True)
-    if list(administrators.order_by("pk").values_list("pk", flat=True)) == [user.pk]:
+    if people.is_last_administrator(user):
         raise Problem("ROOM_ACCESS_DENIED", "The only administrator can't go: make another one first.")

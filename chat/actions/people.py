@@ -149,13 +149,13 @@ def close_account(actor: User, user: User) -> None:
     administrator."""
     leave_strangers(user)  # before the transaction, which would hold what others in that line may wait for
     with transaction.atomic():
-        administrators = User.objects.select_for_update(no_key=True).filter(is_superuser=True, is_active=True)
-        if user.is_superuser and not administrators.exclude(pk=user.pk).exists():
-            raise ValidationError("The only administrator can't go: make another one first.")
         accounts = [user, *user.bots.filter(is_active=True).order_by("pk")]
         sign_out(*accounts)
         for account in accounts:
             hand_over(actor, account)
+        if is_last_administrator(user):
+            raise ValidationError("The only administrator can't go: make another one first.")
+        for account in accounts:
             User.objects.filter(pk=account.pk).update(is_active=False)
             account.tokens.all().delete()
             # As when they are removed from a room: nobody comes back, under another account, by a link of their own.
@@ -163,6 +163,16 @@ def close_account(actor: User, user: User) -> None:
             audit(actor, "close account", None, account)
         # The account is locked now; one that was made a moment ago has no token yet.
         user.bots.filter(is_active=True).update(is_active=False)
+
+
+def is_last_administrator(user: User) -> bool:
+    """Whether there is nobody else to administer. Must run in the transaction in which `user` stops to, after it has
+    locked rooms: everybody locks rooms before accounts, and both by their ids.
+
+    Two could do it to each other at once, so all administrators are locked: then the second one waits, and sees.
+    """
+    administrators = User.objects.select_for_update(no_key=True).filter(is_superuser=True, is_active=True)
+    return list(administrators.order_by("pk").values_list("pk", flat=True)) == [user.pk]
 
 
 def set_staff(actor: User, user: User, is_staff: bool) -> None:

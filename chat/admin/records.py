@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
-from chat import access, actions
+from chat import access, actions, requester
 from chat.actions import operators
 from chat.admin.base import ReadOnlyAdmin, operator_of
 from chat.models import AuditEntry, Invite, Restriction
@@ -19,6 +19,15 @@ class RestrictionForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Restriction
         fields = ("room", "kind", "user", "address", "until")
+
+    def clean_address(self) -> str:
+        """As it is stored."""
+        address = str(self.cleaned_data["address"])
+        try:
+            return requester.parse_network(address) if address else ""
+        except ValueError:
+            words = "Give an address of IPv4 or IPv6, or a network of IPv6 with 64 bits, as 2001:db8::/64."
+            raise forms.ValidationError(words) from None
 
     def clean(self) -> dict[str, Any]:
         """The database asks the same, in other words."""

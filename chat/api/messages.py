@@ -70,7 +70,7 @@ def post_message(request: HttpRequest, name: str, body: MessageIn) -> HttpRespon
     try:
         person = requester.person_of(request, Scope.POST)
         key = request.headers.get("Idempotency-Key", body.client_id)
-        address = requester.address_of(request)
+        address = requester.network_of(request)
         counted = limits.of_post(request, person)
         posted = actions.post_message(
             person, name, body.text, name=body.from_, key=key, kind=body.type, address=address, limits=counted

@@ -69,7 +69,7 @@ class Restriction(models.Model):
 
     room = models.ForeignKey(Room, models.CASCADE, related_name="restrictions")
     user = models.ForeignKey(User, models.CASCADE, null=True, blank=True, related_name="restrictions")
-    # For who has no account: where they come from. Empty for an account.
+    # For who has no account: where they come from (requester.network). Empty for an account.
     address = models.CharField(max_length=45, blank=True)
     kind = models.CharField(max_length=8, choices=Kind)
     until = models.DateTimeField(null=True, blank=True)

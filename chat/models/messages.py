@@ -47,7 +47,7 @@ class Message(models.Model):
     text = models.TextField()
     # Who posted, as the scope of the key that makes a repeated post answer the first message.
     poster = models.CharField(max_length=PERSON_KEY_MAX + 2, editable=False)
-    # Where somebody without an account posted from, for a ban; empty for an account.
+    # Where somebody without an account posted from (requester.network), for a ban; empty for an account.
     address = models.CharField(max_length=45, blank=True, editable=False)
     idempotency_key = models.CharField(max_length=128, null=True, blank=True, editable=False)
     created = models.DateTimeField(default=timezone.now, editable=False)

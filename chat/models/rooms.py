@@ -31,6 +31,7 @@ class ClaimedEvent:
     is_new_room: bool = False
     kind: str = "room"
     alias: str | None = None  # of one of a pair of strangers, in the room of the two
+    is_open_account: bool = False  # whether the poster has an account, or is a guest, and it was not closed meanwhile
 
 
 _MAKE = """
@@ -46,16 +47,23 @@ UPDATE chat_room SET counter = counter + 1, last_event_at = %s
 WHERE name_key = %s AND deleted_at IS NULL
 """
 # Who is muted or banned neither speaks nor reads through a bot: what holds for its owner holds for it, here and below.
-_RETURNING = """
-RETURNING id, name, visibility, rights, counter, pruned_through, archived_at, created,
+_KNOWN = """
+id, name, visibility, rights, counter, pruned_through, archived_at, created,
     (SELECT role FROM chat_membership WHERE room_id = chat_room.id AND user_id = %s),
     EXISTS (SELECT 1 FROM chat_user WHERE name_key IN (%s, %s, %s) OR username_key IN (%s, %s, %s)),
     (SELECT MIN(kind) FROM chat_restriction WHERE room_id = chat_room.id
         AND (user_id IN (%s, (SELECT owner_id FROM chat_user WHERE id = %s)) OR (address = %s AND address <> ''))
         AND (until IS NULL OR until > %s)),
     kind, CASE WHEN kind = 'strangers' THEN
-        (SELECT alias FROM chat_stranger WHERE pair_room_id = chat_room.id AND user_id = %s) END
+        (SELECT alias FROM chat_stranger WHERE pair_room_id = chat_room.id AND user_id = %s) END,
+    (SELECT is_active FROM chat_user WHERE id = %s)
 """
+# A statement that waits for the row gets it as it is then from PostgreSQL, but its sub-selects see what was there when
+# it began. So does this one: it tells whether somebody lost a right in between.
+_IS_FRESH = """
+(SELECT seen.rights + seen.losses FROM chat_room AS seen WHERE seen.id = chat_room.id) = rights + losses
+"""
+_LOSE = "UPDATE chat_room SET losses = losses + 1 WHERE id = %s AND deleted_at IS NULL RETURNING *"
 _NO_NAMES = ("",) * 6
 # Every reader who comes back asks this. Written out, since the ORM takes five times as long to say the same.
 _STANDING = """
@@ -91,7 +99,8 @@ class RoomQuerySet(models.QuerySet["Room"]):
         gives the id back: ids have no hole.
         """
         stamp = connection.ops.adapt_datetimefield_value(now)
-        return self._claim(_CLAIM, [stamp, key], stamp, (user_id, *_NO_NAMES, user_id, user_id, "", stamp, user_id))
+        about = (user_id, *_NO_NAMES, user_id, user_id, "", stamp, user_id, user_id)
+        return self._claim(_CLAIM, [stamp, key], stamp, about)
 
     def claim_or_make(
         self, name: str, now: datetime, *, user_id: int | None, name_keys: tuple[str, str, str], address: str = ""
@@ -104,24 +113,36 @@ class RoomQuerySet(models.QuerySet["Room"]):
         """
         stamp = connection.ops.adapt_datetimefield_value(now)
         values = [name, room_key(name), name, user_id, stamp, stamp]
-        about = (user_id, *name_keys, *name_keys, user_id, user_id, address, stamp, user_id)
+        about = (user_id, *name_keys, *name_keys, user_id, user_id, address, stamp, user_id, user_id)
         return self._claim(_MAKE, values, stamp, about)
+
+    def claim_loss(self, room_id: int) -> "Room | None":
+        """Lock the room and note that somebody loses a right there. None when it was deleted. One statement."""
+        return next(iter(self.raw(_LOSE, [room_id])), None)
 
     @staticmethod
     def _claim(statement: str, values: list[Any], stamp: Any, about: tuple[Any, ...]) -> ClaimedEvent | None:
         with connection.cursor() as cursor:
-            cursor.execute(statement + _RETURNING, [*values, *about])
+            cursor.execute(f"{statement} RETURNING {_KNOWN}, {_IS_FRESH}", [*values, *about])
             row = cursor.fetchone()
-        if row is None:
-            return None
-        room_id, name, visibility, rights, eid, pruned_through, archived_at, created, role, taken, *rest = row
-        restriction, kind, alias = rest
-        is_first = eid == pruned_through + 1
-        # As texts: SQLite takes a text and gives a datetime back.
-        is_new = is_first and str(created) == str(stamp)
-        archived = archived_at is not None
-        standing = (role, bool(taken), restriction, is_first, is_new, kind, alias)
-        return ClaimedEvent(room_id, name, visibility, rights, eid, archived, *standing)
+            if row is None:
+                return None
+            claim = _claimed(row[:-1], stamp)
+            if row[-1] or claim.is_new_room:
+                return claim
+            cursor.execute(f"SELECT {_KNOWN} FROM chat_room WHERE id = %s", [*about, claim.room_id])  # noqa: S608
+            return _claimed(cursor.fetchone(), stamp)
+
+
+def _claimed(row: Sequence[Any], stamp: Any) -> ClaimedEvent:
+    room_id, name, visibility, rights, eid, pruned_through, archived_at, created, role, taken, *rest = row
+    restriction, kind, alias, is_active = rest
+    is_first = eid == pruned_through + 1
+    # As texts: SQLite takes a text and gives a datetime back.
+    is_new = is_first and str(created) == str(stamp)
+    archived = archived_at is not None
+    standing = (role, bool(taken), restriction, is_first, is_new, kind, alias, bool(is_active))
+    return ClaimedEvent(room_id, name, visibility, rights, eid, archived, *standing)
 
 
 class Room(models.Model):
@@ -159,6 +180,8 @@ class Room(models.Model):
     deleted_at = models.DateTimeField(null=True, blank=True)
     # Raised whenever somebody loses a right: streams opened under an older version end (see chat.channels).
     rights = models.PositiveIntegerField(default=1, editable=False)
+    # Raised whenever somebody loses another right, as that to post: what waits for the row then looks anew (`_claim`).
+    losses = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     # The id of the newest event, and of the newest one that was pruned. Retained are pruned_through < id <= counter.
     counter = models.BigIntegerField(default=0, editable=False)
     pruned_through = models.BigIntegerField(default=0, editable=False)

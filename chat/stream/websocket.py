@@ -143,7 +143,7 @@ class Socket:
         key = _text(command, "client_id", optional=True) or f"{self._context.id}:{command['id']}"
         person = requester.person_of(self._request, Scope.POST)
         sender = _text(command, "from", optional=True)
-        address = requester.address_of(self._request)
+        address = requester.network_of(self._request)
         counted = limits.of_post(self._request, person)
         text = _text(command, "text")
         posted = actions.post_message(person, name, text, name=sender, key=key, address=address, limits=counted)

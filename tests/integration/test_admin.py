@@ -52,6 +52,10 @@ class Admin:
         sent = Fields(page.body.decode()).values | fields
         return self._service.request("POST", path, urllib.parse.urlencode(sent).encode(), headers)
 
+    def get(self, path: str) -> Answer:
+        """A page."""
+        return self._service.get(path, {"Cookie": self._cookie})
+
     def row(self, model: str, search: str) -> str:
         """The row id of what the list of a model finds first."""
         page = self._service.get(f"/admin/chat/{model}/?q={search}", {"Cookie": self._cookie}).body.decode()
@@ -143,3 +147,21 @@ def test_a_closed_accounts_stream_ends_within_a_second(
         wait_until(lambda: reader.ends > ends, 5, "the end of the stream")
         assert time.monotonic() - answered < 1
     assert service.get(f"/rooms/{name}/messages/", cookie).status == 404
+
+
+def test_nonsense_is_refused_whatever_the_database(service: Service, admin: Admin) -> None:
+    for query in (
+        "created__year=99999999999",
+        "created__gte=%00",
+        "room=%00",
+        "room=" + "9" * 30,
+        "q=%00",
+        "kind=%ED%A0%80",
+    ):
+        for model in ("restriction", "message", "room", "auditentry"):
+            assert admin.get(f"/admin/chat/{model}/?{query}").status in (200, 400), (model, query)
+    for row in ("a_00b", "%00", "9" * 30):
+        assert admin.get(f"/admin/chat/room/{row}/change/").status in (200, 400, 404), row
+    for wrong in ({"room": "\0"}, {"room": "9" * 30}, {"user": "\0"}, {"address": "\0"}, {"kind": "\0"}):
+        answer = admin.save("/admin/chat/restriction/add/", **{"kind": "ban", "address": "203.0.113.7", **wrong})
+        assert answer.status in (200, 400), wrong

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.db.models import DateTimeField, Model
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from chat.models import AuditEntry, Event, Message, Room, User
+from chat.models import AuditEntry, Event, Message, Restriction, Room, User
 from tests.unit.conftest import MakeRoom, sign_in
 from tests.unit.operators import (
     ROOMS_AND_MEMBERS,
@@ -17,6 +18,7 @@ from tests.unit.operators import (
     closings,
     delete,
     events,
+    fields_of,
     operator,
     save,
     url_of,
@@ -234,6 +236,35 @@ def test_rows_that_can_not_be_are_refused_in_words(make_room: MakeRoom, chosen: 
 def test_a_list_asked_for_nonsense_is_a_list(make_room: MakeRoom, query: str) -> None:
     page = operator().get(url_of(Room, "changelist") + query, follow=True)
     assert page.status_code == 200
+
+
+@pytest.mark.parametrize("model", [Room, User, Restriction, AuditEntry])
+def test_what_no_list_can_read_is_refused(model: type[Model]) -> None:
+    root, url = operator(), url_of(model, "changelist")
+    root.raise_request_exception = False
+    field = next(f.name for f in model._meta.fields if isinstance(f, DateTimeField))
+    lookups = ("year", "day", "range", "date__year")
+    huge = (f"{field}__{lookup}=99999999999" for lookup in lookups)
+    for query in (*huge, "pk__in=" + "9" * 30, "pk__range=1", "q=" + "9" * 5000, "p=" + "9" * 5000, "e=%ED%A0%80"):
+        assert root.get(f"{url}?{query}", follow=True).status_code in (200, 400), query
+
+
+def test_what_can_not_be_read_has_its_code_and_its_words() -> None:
+    root, url = operator(), url_of(User, "changelist") + "?date_joined__year=99999999999"
+    assert (root.get(url).status_code, root.get(url).json()["code"]) == (400, "PARAMETER_INVALID")
+    assert "This can&#x27;t be read" in root.get(url, headers={"Accept": "text/html"}).text
+
+
+def test_what_forms_name_that_no_row_can_be_is_refused(make_room: MakeRoom, people: dict[str, User]) -> None:
+    den, root = make_room(), operator()
+    root.raise_request_exception = False
+    for value in ("9" * 30, "\0", "9" * 5000):
+        for name in ("room", "user", "until_0"):
+            sent = {"room": den.pk, "kind": "mute", "address": "203.0.113.7"} | {name: value}
+            assert root.post(url_of(Restriction, "add"), sent).status_code in (200, 400)
+        sent = fields_of(root, url_of(den, "change")) | {"memberships-0-user": value}
+        assert root.post(url_of(den, "change"), sent).status_code in (200, 302, 400)
+    assert not Restriction.objects.exists()
 
 
 def test_what_forms_can_not_hold_is_refused(make_room: MakeRoom) -> None:

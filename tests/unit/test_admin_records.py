@@ -148,6 +148,21 @@ def test_a_restriction_is_of_one(den: Room, people: dict[str, User]) -> None:
     assert not Restriction.objects.exists()
 
 
+@pytest.mark.parametrize("address", ["here", "203.0.113.0/24", "2001:db8::/48", "2001:db8::1::2"])
+def test_what_is_no_address_is_not_muted(den: Room, address: str) -> None:
+    page = save(operator(), url_of(Restriction, "add"), room=den.pk, kind="mute", address=address)
+    assert "as 2001:db8::/64" in page.text
+    assert not Restriction.objects.exists()
+
+
+@pytest.mark.parametrize("address", ["2001:db8::7", "2001:DB8::/64", " 2001:db8::%eth0 "])
+def test_of_ipv6_the_network_is_muted_and_shown(den: Room, address: str) -> None:
+    root = operator()
+    save(root, url_of(Restriction, "add"), room=den.pk, kind="mute", address=address)
+    assert Restriction.objects.get().address == "2001:db8::/64"
+    assert "2001:db8::/64" in root.get(url_of(Restriction, "changelist")).text
+
+
 def test_the_same_restriction_again_takes_the_place_of_the_first(den: Room, people: dict[str, User]) -> None:
     root, url = operator(), url_of(Restriction, "add")
     save(root, url, room=den.pk, kind="mute", user=people["bob"].pk)

@@ -1,10 +1,12 @@
 """Mutes and bans: whom they stop, where, and how long."""
 
+import importlib
 import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.test import Client
 from django.utils import timezone
 
@@ -172,11 +174,49 @@ class TestAddresses:
 
     def test_an_account_at_that_address_is_not_touched(self, alice: Client, people: dict[str, User]) -> None:
         eid = say(visitor("2001:db8::7"), **{"from": "zoe"}).json()["id"]
-        assert alice.post(URL, {"kind": "mute", "message_id": eid}, JSON).json()["id"] == "mute::2001:db8::7"
+        made = alice.post(URL, {"kind": "mute", "message_id": eid}, JSON).json()
+        assert (made["id"], made["address"]) == ("mute::2001:db8::", "2001:db8::/64")
         charlie = sign_in(people["charlie"], proxied=True)
         answer = charlie.post("/rooms/open/messages/", {"text": "hi"}, JSON, headers={"X-Forwarded-For": "2001:db8::7"})
         assert answer.status_code == 201
-        assert alice.delete(f"{URL}mute::2001:db8::7/").status_code == 204
+        assert alice.delete(f"{URL}mute::2001:db8::/").status_code == 204
+
+    @pytest.mark.parametrize(
+        ("banned", "other", "together"),
+        [
+            ("2001:db8::7", "2001:db8:0:0:ffff::1", True),
+            ("2001:db8::7", "2001:db8:0:1::7", False),
+            ("::ffff:203.0.113.7", "203.0.113.7", True),
+            ("::ffff:203.0.113.7", "::ffff:203.0.113.8", False),
+        ],
+    )
+    def test_of_ipv6_it_is_the_network_that_one_customer_has(
+        self, alice: Client, banned: str, other: str, together: bool
+    ) -> None:
+        eid = say(visitor(banned), **{"from": "zoe"}).json()["id"]
+        alice.post(URL, {"kind": "ban", "message_id": eid}, JSON)
+        assert (say(visitor(other), **{"from": "other"}).status_code == 403) == together
+
+    def test_a_message_that_kept_a_single_address_leads_to_the_network(self, alice: Client) -> None:
+        eid = say(visitor("2001:db8::7"), **{"from": "zoe"}).json()["id"]
+        Message.objects.filter(eid=eid).update(address="2001:db8::7")  # as it was stored before
+        assert alice.post(URL, {"kind": "ban", "message_id": eid}, JSON).json()["address"] == "2001:db8::/64"
+        assert code(say(visitor("2001:db8::8"), **{"from": "other"})) == (403, "ROOM_ACCESS_DENIED")
+
+    def test_bans_of_single_addresses_of_before_hold_for_their_networks(self, open_room: Room) -> None:
+        module = importlib.import_module("chat.migrations.0013_networks")
+        soon, later = timezone.now() + timedelta(hours=1), timezone.now() + timedelta(hours=2)
+        for number, until in enumerate((soon, None, later)):
+            Restriction.objects.create(room=open_room, kind="ban", address=f"2001:db8::{number + 1}", until=until)
+        Restriction.objects.create(room=open_room, kind="mute", address="2001:db8::1", until=soon)
+        Restriction.objects.create(room=open_room, kind="ban", address="203.0.113.7")
+        module.widen(apps, None)
+        found = {(one.kind, one.address, one.until) for one in Restriction.objects.all()}
+        assert found == {
+            ("ban", "2001:db8::/64", None),
+            ("mute", "2001:db8::/64", soon),
+            ("ban", "203.0.113.7", None),
+        }
 
     def test_a_guest_is_stopped_by_name_and_by_address(self, alice: Client) -> None:
         gina = sign_in(User.objects.create_user("gina", is_guest=True), proxied=True)

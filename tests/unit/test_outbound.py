@@ -256,6 +256,13 @@ def test_retry_after_is_read_in_seconds(text: str, seconds: float | None, receiv
     assert send(receiver.url).retry_after == seconds
 
 
+@pytest.mark.parametrize("year", ["2026", "99999999999999999999"])
+def test_a_date_that_can_not_be_is_none_and_the_answer_counts(receiver: Receiver, year: str) -> None:
+    receiver.retry_after = f"Mon, 01 Jan {year} 00:00:00 +99999999999999999999"
+    answer = send(receiver.url)
+    assert (answer.is_taken, answer.retry_after) == (True, None)
+
+
 def test_retry_after_is_read_as_a_date(receiver: Receiver) -> None:
     receiver.status, receiver.retry_after = 503, "Wed, 21 Oct 2015 07:28:00 GMT"
     assert send(receiver.url).retry_after == 0
