@@ -7,6 +7,7 @@ followed, no proxy of the environment is used, and of the answer little more tha
 
 import ipaddress
 import logging
+import re
 import socket
 import ssl
 import threading
@@ -104,7 +105,7 @@ def check_url(url: str) -> None:
     called, each time: today's answer says nothing about tomorrow's."""
     target = parse_url(url)
     try:
-        address = ipaddress.ip_address(target.host)
+        address = _address_in(target.host)
     except ValueError:
         is_here = f".{target.host}".rstrip(".").endswith(".localhost")
         is_open = (
@@ -113,7 +114,24 @@ def check_url(url: str) -> None:
     else:
         is_open = is_allowed(address)
     if not is_open:
-        raise ValueError("This address is not one that the service may call.")
+        raise ValueError(
+            "This address is not one that the service may call: the operator can allow its network, "
+            "by HOOK_ALLOWED_NETWORKS."
+        )
+
+
+def _address_in(host: str) -> Address:
+    """`host` as an address, also in the forms that only resolvers know: 127.1, 0x7f.0.0.1, 2130706433. Raises
+    ValueError for a name."""
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        if not re.fullmatch(r"[0-9a-fx.]+", host, re.ASCII | re.IGNORECASE):
+            raise
+    try:
+        return ipaddress.IPv4Address(socket.inet_aton(host))
+    except OSError:
+        raise ValueError("This is a name.") from None
 
 
 def is_allowed(address: Address) -> bool:

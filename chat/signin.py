@@ -33,8 +33,6 @@ PER_NAME_ANYWHERE, ANYWHERE_SECONDS = 50, 600
 SIGN_INS, SIGN_INS_SECONDS = 30, 600
 # The same for changes of a password.
 CHANGES, CHANGES_SECONDS = 20, 3600
-# Accounts, or guests, that one address may try to make in an hour.
-NEW_PER_ADDRESS, NEW_SECONDS = 30, 3600
 
 DEVICE_COOKIE = "device"
 DEVICE_AGE = timedelta(days=365)
@@ -85,7 +83,8 @@ def _attempt(request: HttpRequest, name: str) -> list[Limit]:
 
 def limit_new(request: HttpRequest, what: str) -> None:
     """Count an attempt to make an account or a guest. Raises Problem TOO_MANY_ATTEMPTS."""
-    attempt([Limit(what, network_of(request), NEW_PER_ADDRESS, NEW_SECONDS)])
+    if settings.ADDRESS_SIGN_UP_LIMIT.most:
+        attempt([Limit(what, network_of(request), *settings.ADDRESS_SIGN_UP_LIMIT)])
 
 
 def begin_guest(request: HttpRequest, user: User) -> None:

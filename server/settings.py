@@ -186,6 +186,7 @@ TOKEN_POST_LIMIT = env.rate("TOKEN_POST_LIMIT", "120/minute")
 ADDRESS_POST_LIMIT = env.rate("ADDRESS_POST_LIMIT", "1200/minute")
 WRITE_LIMIT = env.rate("WRITE_LIMIT", "240/minute")
 ADDRESS_WRITE_LIMIT = env.rate("ADDRESS_WRITE_LIMIT", "2400/minute")
+ADDRESS_SIGN_UP_LIMIT = env.rate("ADDRESS_SIGN_UP_LIMIT", "30/hour")
 # Whether it is announced who enters and leaves; never in rooms with more people present than this.
 NOTICES = env.boolean("NOTICES", True)
 NOTICES_MAX = env.integer("NOTICES_MAX", 30, at_least=0, at_most=1000)

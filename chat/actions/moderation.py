@@ -3,8 +3,6 @@
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Q
-from django.utils import timezone
 
 from chat import access, requester
 from chat.actions.log import audit, lock, revoke
@@ -34,8 +32,7 @@ def restrict(person: Person, room: Room, kind: str, whom: User | str, *, until: 
         if user is not None:
             _check_target(person, room, user)
         # Those that are over are in nobody's way, and can't be lifted: they are not listed.
-        holding = Restriction.objects.filter(Q(until=None) | Q(until__gt=timezone.now()), room=room)
-        if holding.count() >= RESTRICTIONS_MAX:
+        if Restriction.objects.good().filter(room=room).count() >= RESTRICTIONS_MAX:
             raise Problem("ROOM_ACCESS_DENIED", f"A room has at most {RESTRICTIONS_MAX} mutes and bans: lift some.")
         restriction, _ = Restriction.objects.update_or_create(
             room=room, user=user, address=address, kind=kind, defaults={"until": until, "created_by": actor}

@@ -9,6 +9,7 @@ from django.test import Client
 
 from chat import actions
 from chat.models import User
+from server.env import Rate
 from tests.unit.accounts.conftest import PASSWORD, from_address
 from tests.unit.conftest import sign_in
 
@@ -119,6 +120,15 @@ class TestSignUp:
         client = sign_in(alice)
         assert client.post("/accounts/sign-up/", self.GOOD)["Location"] == "/accounts/profile/"
         assert not User.objects.filter(username="nora").exists()
+
+    @pytest.mark.parametrize(("limit", "answers"), [((2, 60), [422, 422, 429]), ((0, 1), [422] * 3)])
+    def test_how_many_an_address_makes_is_the_operators_word(
+        self, settings: Any, limit: tuple[int, int], answers: list[int]
+    ) -> None:
+        settings.ADDRESS_SIGN_UP_LIMIT = Rate(*limit)
+        client = from_address("192.0.2.1")
+        wrong = self.GOOD | {"password": "short"}
+        assert [client.post("/accounts/sign-up/", wrong).status_code for _ in range(3)] == answers
 
     def test_an_address_makes_only_so_many(self) -> None:
         client = from_address("192.0.2.1")
