@@ -257,6 +257,29 @@ def test_next_block_and_report(visit: Visit, service: Service) -> None:
     stands(cleo, "idle")
 
 
+def test_whom_one_blocked_is_listed_and_can_be_met_again(visit: Visit) -> None:
+    ann, ben = visit(viewport={"width": 390, "height": 800}), visit()
+    stands(ann, "paired")
+    name = partner_of(ann)
+    ann.get_by_role("button", name="Block").click()
+    ann.get_by_role("button", name="Block", exact=True).click()
+    stands(ann, "idle")
+    ann.get_by_text("Strangers you blocked").press("Enter")
+    expect(ann.locator("[data-blocks] li")).to_contain_text(name)
+    found = Axe().run(ann)
+    assert found.violations_count == 0, found.generate_report()
+    assert ann.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    ann.reload()  # it is not of this page alone
+    ann.get_by_text("Strangers you blocked").click()
+    ann.get_by_role("button", name=f"Unblock {name}").press("Enter")
+    expect(ann.locator("[data-blocks-words]")).to_have_text("Unblocked: you may meet again. You block nobody.")
+    expect(ann.locator("[data-blocks] summary")).to_be_focused()
+    ann.get_by_role("button", name="Meet a stranger").click()
+    ben.get_by_role("button", name="Meet another").click()
+    for page in (ann, ben):
+        stands(page, "paired", 20)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_each_state_is_accessible_and_fits_a_phone(visit: Visit, scheme: str) -> None:
     def check(page: Page) -> None:
