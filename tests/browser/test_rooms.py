@@ -291,7 +291,7 @@ def test_a_private_room_by_invite_and_removed_while_reading(visit: Open, party: 
     shows(charlie, "welcome")
     assert "between us" not in charlie.content()
     charlie.reload()
-    expect(charlie.get_by_role("heading")).to_contain_text("Room invalid")
+    expect(charlie.get_by_role("heading")).to_contain_text("Not found")
 
 
 def test_a_room_made_private_goes_on_for_members_and_others_are_told(
