@@ -368,7 +368,7 @@ def test_two_rooms_side_by_side_over_one_connection(visit: Open, party: Party, g
         for room in (garden, other, third):
             service.say(room, f"number {number}", "zoe")
         if number == 4:
-            column(bob, other).get_by_role("link", name="Leave").click()
+            column(bob, other).get_by_role("link", name="Close").click()
     numbers = [f"number {number}" for number in range(10)]
     expect(texts(garden)).to_have_text(["in the garden", *numbers], timeout=15_000)
     expect(texts(third)).to_have_text(["before", *numbers], timeout=15_000)
