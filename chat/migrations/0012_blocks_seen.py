@@ -4,14 +4,14 @@ from django.apps.registry import Apps
 from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-import chat.models.hooks
+import chat.models.people
 
 
 def give_ids(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     """An id to each block that was there before."""
     blocks = apps.get_model("chat", "Block").objects
     for pk in list(blocks.values_list("pk", flat=True)):
-        blocks.filter(pk=pk).update(public_id=chat.models.hooks.new_id())
+        blocks.filter(pk=pk).update(public_id=chat.models.people.new_id())
 
 
 class Migration(migrations.Migration):
@@ -42,7 +42,7 @@ class Migration(migrations.Migration):
             model_name="block",
             name="public_id",
             field=models.CharField(
-                default=chat.models.hooks.new_id, editable=False, max_length=16, unique=True
+                default=chat.models.people.new_id, editable=False, max_length=16, unique=True
             ),
         ),
     ]

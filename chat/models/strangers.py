@@ -5,8 +5,7 @@ from typing import ClassVar, Self
 from django.db import models
 from django.utils import timezone
 
-from chat.models.hooks import new_id
-from chat.models.people import User
+from chat.models.people import User, new_id
 from chat.models.rooms import Room
 from chat.names import PERSON_NAME_MAX
 
