@@ -294,6 +294,19 @@ def test_a_private_room_by_invite_and_removed_while_reading(visit: Open, party: 
     expect(charlie.get_by_role("heading")).to_contain_text("Not found")
 
 
+def test_the_buttons_of_a_moderator_are_on_the_screen_of_a_phone(visit: Open, party: Party, garden: str) -> None:
+    code = "for n in range(3): actions.post_message(bob, name, f'{n} is a line that is as wide as a phone')"
+    party.do(code, name=garden)
+    phone = {"viewport": {"width": 390, "height": 780}, "is_mobile": True, "has_touch": True}
+    alice = chat(visit, party, "alice", garden, **phone)
+    assert alice.evaluate("document.documentElement.scrollWidth") == 390
+    buttons = alice.locator(".message[data-continued] .more")
+    expect(buttons).to_have_count(2)
+    for box in (button.bounding_box() for button in buttons.all()):
+        assert box is not None
+        assert box["x"] + box["width"] <= 390
+
+
 def test_a_room_made_private_goes_on_for_members_and_others_are_told(
     visit: Open, party: Party, garden: str, service: Service
 ) -> None:
