@@ -9,6 +9,7 @@ from typing import Any
 from chat import access, actions, eventlog
 from chat.models import (
     ApiToken,
+    Block,
     Delivery,
     IncomingHook,
     Invite,
@@ -261,6 +262,25 @@ def stranger_state(one: Stranger | None) -> dict[str, Any]:
     token = eventlog.token(one.room.name, one.room.counter)
     look_again = actions.look_again(one) if one.state != Stranger.State.IDLE else None
     return {**actions.stranger_data(one), "last-event-id": token, "look-again": look_again}
+
+
+def blocks(user: User) -> list[Block]:
+    """Whom a visitor of the queue blocked, newest first. One query."""
+    return list(Block.objects.filter(by=user).order_by("-pk"))
+
+
+def block(user: User, block_id: str) -> Block:
+    """One of them. Raises Problem NOT_FOUND, also for somebody else's."""
+    is_storable = not has_control_characters(block_id)
+    found = Block.objects.filter(by=user, public_id=block_id).first() if is_storable else None
+    if found is None:
+        raise Problem("NOT_FOUND", "There is no such block.")
+    return found
+
+
+def block_data(block: Block) -> dict[str, Any]:
+    """Whom somebody blocked, by the name they met under: nothing of the account."""
+    return {"id": block.public_id, "name": block.alias or None, "date": actions.iso(block.created)}
 
 
 def _restriction_id(restriction: Restriction) -> str:

@@ -41,6 +41,14 @@ STATUS = {
     "PROXY_REQUIRED": 501,
     "SERVICE_UNAVAILABLE": 503,
 }
+# What the page of a refusal is headed with, by status: its words say the rest.
+HEADINGS = {
+    401: "Sign in first",
+    403: "Not allowed",
+    404: "Not found",
+    429: "Too much at once",
+    503: "Not available now",
+}
 
 
 class Problem(Exception):
@@ -105,7 +113,8 @@ def error_page(request: HttpRequest, problem: Problem) -> HttpResponse:
     """A refusal as a page for browsers, as a problem document for programs."""
     if not prefers_html(request):
         return problem_response(problem)
-    response = render(request, "error.html", {"problem": problem.as_dict()}, status=problem.status)
+    context = {"problem": problem.as_dict(), "heading": HEADINGS.get(problem.status, "Something went wrong")}
+    response = render(request, "error.html", context, status=problem.status)
     for name, value in problem.headers.items():
         response[name] = value
     return response

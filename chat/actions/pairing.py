@@ -100,6 +100,7 @@ class Round:
         room = _make_room([one.user, other.user])
         for each, partner, alias in zip((one, other), (other, one), two_aliases(), strict=True):
             each.alias, each.pair_room, each.partner, each.last_partner = alias, room, partner, partner.user
+        one.last_alias, other.last_alias = other.alias, one.alias
         for each in (one, other):
             self._set(each, State.PAIRED)
 
@@ -107,7 +108,7 @@ class Round:
         one.state, one.reason, one.since = state, reason, self.now
         if state != State.PAIRED:
             one.alias, one.pair_room, one.partner = "", None, None
-        fields = ["state", "reason", "since", "alias", "pair_room", "partner", "last_partner"]
+        fields = ["state", "reason", "since", "alias", "pair_room", "partner", "last_partner", "last_alias"]
         one.save(update_fields=fields)
         self._changed[one.pk] = one
 

@@ -45,11 +45,12 @@ def report_stranger(person: Person, reason: str = "") -> Stranger:
     return one
 
 
-def forget_blocks(person: Person) -> None:
-    """Be ready to meet again whom one has blocked. Raises Problem."""
+def forget_blocks(person: Person, block: Block | None = None) -> None:
+    """Be ready to meet again whom one has blocked: by one `block`, or all of them. Raises Problem."""
     user = check_stranger(person)
     with a_round() as current:
-        Block.objects.filter(by=user).delete()
+        mine = Block.objects.filter(by=user)
+        (mine.filter(pk=block.pk) if block else mine).delete()
         current.pair_all()
 
 
@@ -87,7 +88,7 @@ def _partner_of(one: Stranger) -> User:
 
 
 def _block(current: Round, one: Stranger, whom: User) -> None:
-    Block.objects.get_or_create(by=one.user, whom=whom)
+    Block.objects.get_or_create(by=one.user, whom=whom, defaults={"alias": one.last_alias})
     oldest = Block.objects.filter(by=one.user).order_by("-pk").values_list("pk", flat=True)[BLOCKS_MAX:]
     Block.objects.filter(pk__in=list(oldest)).delete()
     if one.state == State.PAIRED:

@@ -39,6 +39,20 @@ class StrangerOut(Schema):
     )
 
 
+class BlockOut(Schema):
+    """Somebody whom one blocked. It does not say who that is."""
+
+    id: str
+    name: str | None = Field(..., description="What you called them, if that is known.")
+    date: str = Field(..., description="Since when. ISO 8601, UTC.")
+
+
+class BlocksOut(Schema):
+    """Whom one blocked."""
+
+    blocks: list[BlockOut]
+
+
 class ReportIn(Schema):
     """A report."""
 
@@ -99,6 +113,13 @@ def report(request: HttpRequest, body: ReportIn | None = None) -> HttpResponse:
     return _state(actions.report_stranger(writer(request, Scope.POST), body.reason if body else ""))
 
 
+@router.get("/block/", response={200: BlocksOut, READ_REFUSALS: ProblemOut}, summary="Whom did I block?")
+def list_blocks(request: HttpRequest) -> HttpResponse:
+    """Whom you blocked, newest first."""
+    user = actions.check_stranger(reader(request))
+    return answer({"blocks": [directory.block_data(block) for block in directory.blocks(user)]})
+
+
 @router.post("/block/", response={200: StrangerOut, REFUSALS: ProblemOut}, by_alias=True, summary="Block")
 def block(request: HttpRequest) -> HttpResponse:
     """Leave your partner, and never be paired with them again; or with the last one."""
@@ -109,6 +130,14 @@ def block(request: HttpRequest) -> HttpResponse:
 def forget_blocks(request: HttpRequest) -> HttpResponse:
     """Be ready to meet everybody again whom you blocked."""
     actions.forget_blocks(writer(request, Scope.POST))
+    return done()
+
+
+@router.delete("/block/{block_id}/", response={204: None, REFUSALS: ProblemOut}, summary="Unblock")
+def unblock(request: HttpRequest, block_id: str) -> HttpResponse:
+    """Be ready to meet one of them again."""
+    user = actions.check_stranger(writer(request, Scope.POST))
+    actions.forget_blocks(user, directory.block(user, block_id))
     return done()
 
 

@@ -5,7 +5,7 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-import chat.models.hooks
+import chat.models.people
 
 
 class Migration(migrations.Migration):
@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
             name='IncomingHook',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.CharField(default=chat.models.hooks.new_id, editable=False, max_length=16, unique=True)),
+                ('public_id', models.CharField(default=chat.models.people.new_id, editable=False, max_length=16, unique=True)),
                 ('digest', models.CharField(editable=False, max_length=64)),
                 ('created', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
             name='OutgoingHook',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.CharField(default=chat.models.hooks.new_id, editable=False, max_length=16, unique=True)),
+                ('public_id', models.CharField(default=chat.models.people.new_id, editable=False, max_length=16, unique=True)),
                 ('url', models.CharField(max_length=2000)),
                 ('secret', models.CharField(editable=False, max_length=64)),
                 ('created', models.DateTimeField(default=django.utils.timezone.now, editable=False)),

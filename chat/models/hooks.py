@@ -1,18 +1,12 @@
 """Webhooks: addresses that programs post to, addresses that are told what is said in a room, and the log of telling."""
 
-import secrets
 from datetime import datetime
 
 from django.db import models
 from django.utils import timezone
 
-from chat.models.people import User
+from chat.models.people import User, new_id
 from chat.models.rooms import Room
-
-
-def new_id() -> str:
-    """An id for the wire that tells nothing."""
-    return secrets.token_hex(8)
 
 
 class IncomingHook(models.Model):

@@ -1,5 +1,6 @@
 """People, and what programs sign in with."""
 
+import secrets
 from hashlib import sha256
 from typing import ClassVar, Self
 
@@ -40,6 +41,11 @@ class User(AbstractUser):
     def shown_name(self) -> str:
         """The name others see, never longer than a name may be: Django takes 150 characters as a user name."""
         return (self.display_name or self.username)[:PERSON_NAME_MAX]
+
+
+def new_id() -> str:
+    """An id for the wire that tells nothing."""
+    return secrets.token_hex(8)
 
 
 def digest_of(secret: str) -> str:

@@ -5,7 +5,7 @@ from typing import ClassVar, Self
 from django.db import models
 from django.utils import timezone
 
-from chat.models.people import User
+from chat.models.people import User, new_id
 from chat.models.rooms import Room
 from chat.names import PERSON_NAME_MAX
 
@@ -50,6 +50,8 @@ class Stranger(models.Model):
     # Under which the partner knows them: another one in each pair.
     alias = models.CharField(max_length=PERSON_NAME_MAX, blank=True)
     last_partner = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
+    # What they called the last partner: who blocks them knows them again by it.
+    last_alias = models.CharField(max_length=PERSON_NAME_MAX, blank=True)
     since = models.DateTimeField(default=timezone.now)
     # The last sign of life by a request. Who is present in `room` needs none.
     seen_at = models.DateTimeField(default=timezone.now)
@@ -75,6 +77,9 @@ class Block(models.Model):
 
     by = models.ForeignKey(User, models.CASCADE, related_name="blocks")
     whom = models.ForeignKey(User, models.CASCADE, related_name="+")
+    # On the wire, and what `by` called them: who it was is not for them to know.
+    public_id = models.CharField(max_length=16, unique=True, default=new_id, editable=False)
+    alias = models.CharField(max_length=PERSON_NAME_MAX, blank=True)
     created = models.DateTimeField(default=timezone.now)
 
     class Meta:

@@ -30,6 +30,7 @@ def strangers(request: HttpRequest) -> HttpResponse:
         "room": {"name": "strangers", "title": "the stranger"},  # of the form: it is one for all partners
         "state": state["state"],
         "state_json": json.dumps(state),
+        "has_blocks": isinstance(person, User) and person.blocks.exists(),
         "is_barred": one is not None and one.barred_at is not None,
         "may_enter": person.is_authenticated or settings.GUESTS,
         "reason_max": actions.REASON_MAX,

@@ -67,7 +67,7 @@ def test_webhooks_are_made_used_tested_switched_and_withdrawn(alice: Page, servi
         service.say(room, "one")
         row(alice, receiver.url).get_by_role("link", name="Log").click()
         expect_after_reload(alice, "The receiver answered 500.")
-        alice.get_by_role("link", name="Back to the webhooks").click()
+        alice.get_by_role("link", name="Webhooks").click()
         expect(row(alice, receiver.url)).to_contain_text("Failing")
         receiver.status = 200
         row(alice, receiver.url).get_by_role("button", name="Test").click()

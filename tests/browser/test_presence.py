@@ -201,7 +201,7 @@ def test_a_room_that_was_left_asks_no_more_who_is_here(
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if "/people/" in request.url else None)
     page.goto(f"{service.url}/-/?room={room}&room=default")
-    page.locator(f"[data-room='{room}']").get_by_role("link", name="Leave").click()
+    page.locator(f"[data-room='{room}']").get_by_role("link", name="Close").click()
     asked.clear()
     page.clock.run_for(400_000)
     assert [url for url in asked if f"/rooms/{room}/" in url] == []

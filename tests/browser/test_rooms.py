@@ -291,7 +291,20 @@ def test_a_private_room_by_invite_and_removed_while_reading(visit: Open, party: 
     shows(charlie, "welcome")
     assert "between us" not in charlie.content()
     charlie.reload()
-    expect(charlie.get_by_role("heading")).to_contain_text("Room invalid")
+    expect(charlie.get_by_role("heading")).to_contain_text("Not found")
+
+
+def test_the_buttons_of_a_moderator_are_on_the_screen_of_a_phone(visit: Open, party: Party, garden: str) -> None:
+    code = "for n in range(3): actions.post_message(bob, name, f'{n} is a line that is as wide as a phone')"
+    party.do(code, name=garden)
+    phone = {"viewport": {"width": 390, "height": 780}, "is_mobile": True, "has_touch": True}
+    alice = chat(visit, party, "alice", garden, **phone)
+    assert alice.evaluate("document.documentElement.scrollWidth") == 390
+    buttons = alice.locator(".message[data-continued] .more")
+    expect(buttons).to_have_count(2)
+    for box in (button.bounding_box() for button in buttons.all()):
+        assert box is not None
+        assert box["x"] + box["width"] <= 390
 
 
 def test_a_room_made_private_goes_on_for_members_and_others_are_told(
@@ -368,7 +381,7 @@ def test_two_rooms_side_by_side_over_one_connection(visit: Open, party: Party, g
         for room in (garden, other, third):
             service.say(room, f"number {number}", "zoe")
         if number == 4:
-            column(bob, other).get_by_role("link", name="Leave").click()
+            column(bob, other).get_by_role("link", name="Close").click()
     numbers = [f"number {number}" for number in range(10)]
     expect(texts(garden)).to_have_text(["in the garden", *numbers], timeout=15_000)
     expect(texts(third)).to_have_text(["before", *numbers], timeout=15_000)

@@ -101,7 +101,7 @@ def test_two_meet_talk_and_part_and_the_third_who_waits_gets_the_one_left(visit:
     stands(ben, "left")
     words(ben, f"{name} left.")
     shows(ben, "hello ben")  # what was read stays until the next one
-    ben.get_by_role("button", name="Meet another").click()
+    ben.get_by_role("button", name="Next").click()
     for page in (ben, cleo):
         stands(page, "paired")
     say(cleo, "hello from cleo")
@@ -238,7 +238,7 @@ def test_next_block_and_report(visit: Visit, service: Service) -> None:
     assert kept.strip() == "He was rude. | Reported: something rude"
     expect(ann.get_by_label("What happened?")).to_be_hidden()
     ann.get_by_role("button", name="Meet a stranger").click()
-    ben.get_by_role("button", name="Meet another").click()
+    ben.get_by_role("button", name="Next").click()
     ben.wait_for_timeout(1000)
     for page in (ann, ben):
         stands(page, "waiting")
@@ -255,6 +255,29 @@ def test_next_block_and_report(visit: Visit, service: Service) -> None:
     cleo.keyboard.press("Enter")
     cleo.keyboard.press("Enter")
     stands(cleo, "idle")
+
+
+def test_whom_one_blocked_is_listed_and_can_be_met_again(visit: Visit) -> None:
+    ann, ben = visit(viewport={"width": 390, "height": 800}), visit()
+    stands(ann, "paired")
+    name = partner_of(ann)
+    ann.get_by_role("button", name="Block").click()
+    ann.get_by_role("button", name="Block", exact=True).click()
+    stands(ann, "idle")
+    ann.get_by_text("Strangers you blocked").press("Enter")
+    expect(ann.locator("[data-blocks] li")).to_contain_text(name)
+    found = Axe().run(ann)
+    assert found.violations_count == 0, found.generate_report()
+    assert ann.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    ann.reload()  # it is not of this page alone
+    ann.get_by_text("Strangers you blocked").click()
+    ann.get_by_role("button", name=f"Unblock {name}").press("Enter")
+    expect(ann.locator("[data-blocks-words]")).to_have_text("Unblocked: you may meet again. You block nobody.")
+    expect(ann.locator("[data-blocks] summary")).to_be_focused()
+    ann.get_by_role("button", name="Meet a stranger").click()
+    ben.get_by_role("button", name="Next").click()
+    for page in (ann, ben):
+        stands(page, "paired", 20)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

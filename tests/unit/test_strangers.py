@@ -346,6 +346,56 @@ def test_blocked_people_never_meet_again(visitors: list[User]) -> None:
     assert stranger(ben).partner == stranger(ann)
 
 
+def test_whom_one_blocked_is_listed_by_the_name_one_met_them_under(visitors: list[User]) -> None:
+    ann, ben, cleo, *_ = visitors
+    names = []
+    for other in (ben, cleo):
+        actions.meet(other), actions.meet(ann)
+        names.append(actions.stranger_data(stranger(ann))["pair"]["partner"])
+        if other == cleo:
+            actions.leave_strangers(other)  # the last one can be blocked, too
+            actions.meet(cleo), actions.meet(visitors[3])  # and is somebody else by now
+        actions.block_stranger(ann)
+    mine = sign_in(ann)
+    listed = mine.get("/strangers/block/")
+    assert [one["name"] for one in listed.json()["blocks"]] == names[::-1]
+    assert set(listed.json()["blocks"][0]) == {"id", "name", "date"}
+    assert not any(word in listed.content.decode() for word in ("visitor", "Known"))
+    assert sign_in(ben).get("/strangers/block/").json() == {"blocks": []}
+    assert "Strangers you blocked" in mine.get("/strangers").content.decode()
+
+
+def test_one_of_them_is_unblocked_and_met_again_at_once_when_both_wait(visitors: list[User]) -> None:
+    ann, ben, cleo, *_ = visitors
+    for other in (ben, cleo):
+        actions.meet(other), actions.meet(ann)
+        actions.block_stranger(ann)
+    actions.meet(ann), actions.meet(ben)
+    of_cleo, of_ben = (one["id"] for one in sign_in(ann).get("/strangers/block/").json()["blocks"])
+    for client in (sign_in(ben), sign_in(cleo)):  # somebody else's, and one that is not there
+        assert client.delete(f"/strangers/block/{of_ben}/").json()["code"] == "NOT_FOUND"
+    assert sign_in(ann).delete("/strangers/block/x/").status_code == 404
+    assert sign_in(ann).delete(f"/strangers/block/{of_cleo}/").status_code == 204
+    assert stranger(ann).state == "waiting"
+    assert sign_in(ann).delete(f"/strangers/block/{of_ben}/").status_code == 204
+    assert stranger(ann).partner == stranger(ben)
+    assert sign_in(ann).delete(f"/strangers/block/{of_ben}/").status_code == 404
+    assert sign_in(ann).get("/strangers/block/").json() == {"blocks": []}
+    check_all()
+
+
+def test_a_block_without_a_name_is_listed_and_a_token_needs_its_scopes(visitors: list[User], curl: Client) -> None:
+    ann, ben, *_ = visitors
+    block = actions.reports.Block.objects.create(by=ann, whom=ben)
+    assert sign_in(ann).get("/strangers/block/").json()["blocks"][0]["name"] is None
+    secret = actions.issue_token(ann, ann, "reads", ["read"])[1]
+    reads = Client(headers={"Authorization": f"Bearer {secret}"})
+    assert reads.get("/strangers/block/").json()["blocks"][0]["id"] == block.public_id
+    assert reads.delete(f"/strangers/block/{block.public_id}/").json()["code"] == "SCOPE_INSUFFICIENT"
+    for answer in (curl.get("/strangers/block/"), curl.delete(f"/strangers/block/{block.public_id}/")):
+        assert answer.json()["code"] == "USER_HAS_TO_LOGIN"
+
+
 def test_a_report_keeps_the_last_messages_for_the_operator(visitors: list[User]) -> None:
     ann, ben, *_ = visitors
     actions.meet(ann), actions.meet(ben)
@@ -485,7 +535,9 @@ def test_refusals(db: None, visitors: list[User], settings: LazySettings, curl: 
     settings.GUESTS = False
     assert Client(headers=OWN_PAGE).post("/strangers/").json()["code"] == "USER_HAS_TO_LOGIN"
     settings.STRANGERS = False
-    for answer in (ann.post("/strangers/"), ann.get("/strangers/"), ann.get("/strangers"), ann.delete("/strangers/")):
+    of_blocks = (ann.get("/strangers/block/"), ann.delete("/strangers/block/x/"))
+    of_pages = (ann.post("/strangers/"), ann.get("/strangers/"), ann.get("/strangers"), ann.delete("/strangers/"))
+    for answer in (*of_pages, *of_blocks):
         assert answer.status_code == 404
 
 

@@ -104,7 +104,7 @@ form.addEventListener("submit", (event) => {
   event.preventDefault();
   const name = field.value.trim();
   say("");
-  if (rooms.size >= Number(columns.dataset.max)) return say(`A page has at most ${columns.dataset.max} rooms: leave one first.`, true);
+  if (rooms.size >= Number(columns.dataset.max)) return say(`A page has at most ${columns.dataset.max} rooms: close one first.`, true);
   return name && join(name).catch((error) => say(error instanceof TypeError ? "The server can't be reached." : error.message, true));
 });
 

@@ -38,10 +38,10 @@ export function createMembers(details, url, me) {
     location.assign(`/${encodeURIComponent(room.room)}`);
   }
 
-  function row({ username, name, role }) {
+  function row({ username, name, role, bot }) {
     const item = document.getElementById("member-template").content.firstElementChild.cloneNode(true);
     item.querySelector("bdi").textContent = name;
-    item.querySelector("[data-role]").textContent = role === "member" ? "" : role;
+    item.querySelector("[data-role]").textContent = [role === "member" ? "" : role, bot ? "bot" : ""].filter(Boolean).join(", ");
     const button = item.querySelector("button");
     button.hidden = !me || username === me;
     button.setAttribute("aria-label", `Write to ${name} alone`);

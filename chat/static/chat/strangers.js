@@ -1,3 +1,4 @@
+import { createBlocks } from "./blocks.js";
 import { createComposer } from "./composer.js";
 import { wordsOf } from "./deliver.js";
 import { Follower } from "./follower.js";
@@ -22,6 +23,8 @@ const unread = createUnread();
 const presence = page.me ? new Presence({ polls: page.transport === "long-poll" }) : null;
 const composer = createComposer(composerForm, page.textMax, send, false);
 const meeting = createMeeting(main, act);
+const blocksList = main.querySelector("[data-blocks]");
+const blocks = blocksList && createBlocks(blocksList); // not for who may not enter
 const follower = new Follower({
   transport: page.transport,
   status: element.querySelector("[data-status]"),
@@ -125,6 +128,7 @@ async function act(what, body) {
   if (!answer) return meeting.refuse("The server can't be reached. Try again.");
   if (!answer.ok) return meeting.refuse(answer.words);
   if (!page.me) return location.reload(); // a guest from now on: the page as theirs
+  if (what === "block" || what === "report") blocks.grew();
   const now = answer.state ?? (await ask("GET", "").catch(() => null))?.state;
   if (now) show(now, now["last-event-id"]);
   if (now?.state !== "idle" || what === "meet" || what === "next") return undefined;
