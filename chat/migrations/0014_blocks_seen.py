@@ -16,7 +16,7 @@ def give_ids(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("chat", "0011_strangers"),
+        ("chat", "0013_networks"),
     ]
 
     operations = [
