@@ -8,7 +8,8 @@ A room has several channels, each for one kind of hold, named by the room's row 
     q<room>.<rights>   long-polls of several rooms, which are told to ask again: only the log has all positions
     c<room>.<rights>   control: closes and notices, without ids (an item without id would count as a gap above)
     u<user>.<room>.<rights>   a person present in the room: only holds of presence carry it
-    n.<key>            readers who wait for a room that does not exist yet
+    n.<key>            readers who wait for a room that does not exist yet: control, as c
+    a.<key>            in the hold of a stream, that it waits for this room: the name and position of what is not there
 
 and one is for all holds:
 
@@ -33,7 +34,7 @@ ROOM_PREFIX = "room-"
 # periods, when every channel of the hold has carried something.
 ALL = "all"
 _POSITIONED = re.compile(r"([rmpq])([0-9]{1,18})\.([0-9]{1,9})\Z")
-_WAITING = re.compile(r"n\.(.{1,64})\Z")
+_ABSENT = re.compile(r"[an]\.(.{1,64})\Z")  # n: in holds made before there was a
 _PERSON = re.compile(r"u([0-9]{1,18})\.([0-9]{1,18})\.([0-9]{1,9})\Z")
 
 
@@ -83,9 +84,19 @@ def waiting(key: str) -> str:
     return f"n.{key}"
 
 
-def parse_waiting(name: str) -> str | None:
-    """The name key of a waiting channel, or None when `name` is something else."""
-    match = _WAITING.match(name)
+def absent(key: str) -> str:
+    """The channel that stands in the hold of a stream for the room with this name key, which is not there yet.
+
+    Nothing is sent on it: a position makes Pushpin name the channel when it follows the link. What is sent goes to the
+    channel beside it, which has none. Of what comes while a link is followed, Pushpin drops all that does not fit a
+    position, so a hint on this one would be lost.
+    """
+    return f"a.{key}"
+
+
+def parse_absent(name: str) -> str | None:
+    """The name key of an absent room's channel, or None when `name` is something else."""
+    match = _ABSENT.match(name)
     return match[1] if match else None
 
 

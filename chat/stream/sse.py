@@ -71,7 +71,7 @@ def answer(request: HttpRequest, rooms: list[Feed]) -> HttpResponse:
 def _rooms_of_hold(last: Mapping[str, str]) -> tuple[list[Feed], bool]:
     """The rooms and positions of a hold, and whether it is one of several rooms. No rooms: the stream must end."""
     held = {parsed: int(eid) for name, eid in last.items() if (parsed := channels.parse(name)) and eid.isdigit()}
-    waiting = [key for name in last if (key := channels.parse_waiting(name))]
+    waiting = [key for name in last if (key := channels.parse_absent(name))]
     several = len(held) + len(waiting) > 1
     live = {room.pk: room for room in Room.objects.live().filter(pk__in=[channel.room_id for channel in held])}
     if any(channel.room_id not in live or live[channel.room_id].rights != channel.rights for channel in held):
@@ -120,6 +120,8 @@ def _instruct(request: HttpRequest, rooms: list[Feed], *, several: bool, hold: b
         instruct.add_channel(channel)
         if feed.room.pk:
             instruct.add_channel(Channel(channels.control(feed.room.pk, feed.room.rights)))
+        else:
+            instruct.add_channel(Channel(channels.waiting(feed.room.name_key)))
     instruct.add_channel(Channel(channels.ALL))
     if several and hold:
         instruct.meta["id_format"] = _id_format(rooms, names)
@@ -154,7 +156,7 @@ def _signer() -> signing.Signer:
 
 def _hold_channel(room: Room, several: bool) -> str:
     if not room.pk:
-        return channels.waiting(room.name_key)
+        return channels.absent(room.name_key)
     return str(RoomChannel("m" if several else "r", room.pk, room.rights))
 
 

@@ -61,7 +61,7 @@ def no_grip(response: Any) -> bool:
 
 
 def recover(*feeds: Any, client: Client | None = None) -> Any:
-    """What Pushpin asks: `recover(room, last, "n.key", 0)` with the channels it holds."""
+    """What Pushpin asks: `recover(room, last, "a.key", 0)` with the channels it holds."""
     pairs = list(zip(feeds[::2], feeds[1::2], strict=True))
     family = "m" if len(pairs) > 1 else "r"
     held = [

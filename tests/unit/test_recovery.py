@@ -52,7 +52,7 @@ class TestBatches:
             response = reader.get(link(response)[0])
             seen += ids(response)
         assert [token.split(",")[0] for token in seen] == [f"room-{r}:{n}" for r in "abc" for n in range(1, 71)]
-        assert len(holds(response)) == 7
+        assert len(holds(response)) == 8
 
     def test_the_link_to_a_batch_works_for_the_proxy_alone_and_only_as_it_was_made(
         self, reader: Client, curl: Client, make_room: Any
@@ -113,9 +113,9 @@ class TestRecovery:
         assert holds(response) == {f"m{a.pk}.1": "2", f"c{a.pk}.1": None, f"m{b.pk}.1": "2", f"c{b.pk}.1": None}
 
     def test_who_waited_for_a_room_gets_it_from_its_first_event(self, make_room: Any) -> None:
-        assert holds(recover("n.den", 0)) == {"n.den": "0"}
+        assert holds(recover("a.den", 0)) == holds(recover("n.den", 0)) == {"a.den": "0", "n.den": None}
         room = log(make_room("Den"), 2)
-        response = recover("n.den", 0)
+        response = recover("a.den", 0)
         assert ids(response) == ["room-Den:1", "room-Den:2"]
         assert holds(response) == {f"r{room.pk}.1": "2", f"c{room.pk}.1": None}
 
@@ -124,7 +124,7 @@ class TestRecovery:
     )
     def test_who_waited_for_a_room_that_is_not_open_is_let_go(self, make_room: Any, fields: dict[str, Any]) -> None:
         log(make_room(**fields), 2)
-        assert no_grip(recover("n.den", 0))
+        assert no_grip(recover("a.den", 0))
 
     @pytest.mark.parametrize("last", ["0", "9", "", "x", "9" * 30])
     def test_a_position_that_is_not_retained_is_a_reset_or_the_end(self, make_room: Any, last: str) -> None:

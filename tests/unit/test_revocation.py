@@ -265,4 +265,4 @@ class TestWaiting:
         waits = reader.get("/rooms/den/events/")
         assert link(waits)[0] == "/recover/"
         log(make_room(visibility="staff"), 1)
-        assert no_grip(recover("n.den", 0))
+        assert no_grip(recover("a.den", 0))
