@@ -171,6 +171,8 @@ def is_last_administrator(user: User) -> bool:
 
     Two could do it to each other at once, so all administrators are locked: then the second one waits, and sees.
     """
+    if not user.is_superuser:
+        return False
     administrators = User.objects.select_for_update(no_key=True).filter(is_superuser=True, is_active=True)
     return list(administrators.order_by("pk").values_list("pk", flat=True)) == [user.pk]
 
