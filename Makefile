@@ -14,14 +14,14 @@ run: venv  ## set everything up and serve at http://localhost:7999/ (or PORT); C
 
 test: packages lint  ## set everything up, lint, and run all tests (a fault run of 90 s among them)
 	$(VENV) -m pytest tests/scale tests/chaos tests/browser/test_recovery.py
-	$(VENV) -m pytest -n 3 tests/unit tests/integration
-	$(VENV) -m pytest -n 2 tests/browser --ignore tests/browser/test_recovery.py
+	$(VENV) -m pytest -n 3 --dist worksteal tests/unit tests/integration
+	$(VENV) -m pytest -n 2 --dist worksteal tests/browser --ignore tests/browser/test_recovery.py
 
 test-unit: venv-dev  ## the tests that need no network, in seconds
 	$(VENV) -m pytest tests/unit
 
 test-integration: packages venv-dev  ## the tests on a real Pushpin, gunicorn, SQLite and PostgreSQL
-	$(VENV) -m pytest -n 3 tests/integration
+	$(VENV) -m pytest -n 3 --dist worksteal tests/integration
 
 test-scale: packages venv-dev  ## the tests with a thousand readers; SCALE_LONG=1 adds what takes minutes
 	$(VENV) -m pytest tests/scale

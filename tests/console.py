@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -39,9 +40,10 @@ for line in sys.stdin:
 
 
 class Console:
-    """Runs code in one process with the environment of a service."""
+    """Runs code in one process with the environment of a service, one after the other."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
+        self._lock = threading.Lock()
         self._process = subprocess.Popen(
             [sys.executable, "-c", PRELUDE],
             cwd=Path(__file__).resolve().parent.parent,
@@ -71,8 +73,9 @@ class Console:
         assert self._process.stdin
         assert self._process.stdout
         given = "\n".join(f"{name} = {value!r}" for name, value in values.items())
-        self._process.stdin.write(json.dumps(f"{given}\n{code}") + "\n")
-        self._process.stdin.flush()
-        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        with self._lock:
+            self._process.stdin.write(json.dumps(f"{given}\n{code}") + "\n")
+            self._process.stdin.flush()
+            answer: dict[str, Any] = json.loads(self._process.stdout.readline())
         assert "error" not in answer, answer["error"]
         return answer

@@ -100,6 +100,7 @@ class World:
             "<secret>": cell.get("secret"),
             "<another's>": cell.get("another's"),
             "tokens/<id>": "tokens/0123456789abcdef",
+            "block/<id>": "block/0123456789abcdef",
             "invites/<id>": f"invites/{cell.get('invite')}",
             "hooks/<id>": f"hooks/{cell.get('hook')}",
             "restrictions/<id>": f"restrictions/{cell.get('restriction')}",
@@ -233,6 +234,5 @@ def test_the_table_has_every_operation_of_the_api(service: Service) -> None:
         for method in operations:
             known = path.replace("{name}", "<room>").replace("{username}", "<another>").replace("{message_id}", "<own>")
             known = known.replace("{invite_id}", "<id>").replace("{restriction_id}", "<id>")
-            known = known.replace("{token_id}", "<id>")
-            known = known.replace("{hook_id}", "<id>")
+            known = known.replace("{token_id}", "<id>").replace("{hook_id}", "<id>").replace("{block_id}", "<id>")
             assert f"{method.upper()} {known}" in named

@@ -1,6 +1,5 @@
 """What waits for a room behind a change of who may do what there is looked at as things are when it gets the room."""
 
-import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -73,10 +72,9 @@ TAKEN = {
 def service(database: str) -> Iterator[Service]:
     """Its database alone: nobody asks anything over HTTP here."""
     service = Service(database)
-    service.manage("migrate", "-v0")
-    service.manage("setup")
+    service.prepare()
     yield service
-    shutil.rmtree(service.folder)
+    service.close()
 
 
 @pytest.fixture
