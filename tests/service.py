@@ -202,6 +202,13 @@ class Service:
                 start_new_session=True,
             )
 
+    def start_presence(self) -> None:
+        """Start the companion, and wait until it listens: what the proxies said before, they say again after 45 s."""
+        self.start("presence")
+        output = self.folder / "presence.out"
+        wait_until(lambda: "proxies" in output.read_text(), START_SECONDS, "presence")
+        time.sleep(1)  # it connects in the background
+
     def _command(self, name: str) -> list[str]:
         if name == "pushpin":
             return ["sh", str(ROOT / "pushpin" / "entrypoint.sh")]

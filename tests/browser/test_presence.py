@@ -21,8 +21,7 @@ pytestmark = pytest.mark.timeout(300)
 def present_service() -> Iterator[Service]:
     """A service with its companion."""
     with Service() as running:
-        running.start("presence")
-        time.sleep(1)
+        running.start_presence()
         yield running
 
 
@@ -212,7 +211,7 @@ def test_a_room_that_was_left_asks_no_more_who_is_here(
 def test_tabs_without_web_locks_agree_too(chromium: Browser, room: str) -> None:
     """Plain http to another machine: no Web Locks there, and six connections for all tabs."""
     with Service(ALLOWED_HOSTS="chat.test") as service:
-        service.start("presence")
+        service.start_presence()
         service.say(room, "hello")
         ann = make_person(service)
         url = f"http://chat.test:{service.port}"

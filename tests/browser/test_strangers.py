@@ -19,7 +19,7 @@ Visit = Callable[..., Page]
 def service() -> Iterator[Service]:
     """A service with its companion of presence."""
     with Service() as running:
-        running.start("presence")
+        running.start_presence()
         yield running
 
 

@@ -102,8 +102,7 @@ def service(postgres: str) -> Iterator[Service]:
     )
     running.second = second  # type: ignore[attr-defined]
     with running:
-        running.start("presence")
-        time.sleep(1.5)
+        running.start_presence()
         yield running
         second.kill()
 
@@ -159,7 +158,7 @@ def test_one_person_in_three_tabs_reloads_ten_times_and_enters_once(
     path = f"/rooms/{room}/events/"
     with Reader(service.url, path) as sse, Reader(service.url, path, transport="websocket") as frames:
         tabs = [holds(service.port, room, secret) for _ in range(3)]
-        wait_until(lambda: people(service, room) == {name}, 15, "presence")
+        wait_until(lambda: people(service, room) == {name}, 5, "presence")
         for number in range(10):
             tabs[number % 3].close()
             tabs[number % 3] = holds(service.port, room, secret)
@@ -188,7 +187,8 @@ def test_who_loses_the_right_is_gone_at_once_and_the_others_stay(
     service.say(room, "hello")
     ann, bob = f"ann{room[1:6]}", f"bob{room[1:6]}"
     mine, theirs = holds(service.port, room, token(ann)), holds(service.port, room, token(bob))
-    wait_until(lambda: people(service, room) == {ann, bob}, 15, "presence")
+    wait_until(lambda: people(service, room) == {ann, bob}, 5, "presence")
+    time.sleep(1)  # the rows are there before the notices
     with Reader(service.url, f"/rooms/{room}/events/") as reader:
         service.shell(
             "from chat.models import *; from chat import actions;"
@@ -213,7 +213,7 @@ def test_who_polled_and_a_machine_without_power_are_gone_within_90_s(
     request = f"GET /rooms/{room}/presence/ HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token(bob)}\r\n\r\n"
     with socket.create_connection(("127.0.0.1", service.port)) as dead:
         dead.sendall(request.encode())
-        wait_until(lambda: people(service, room) == {ann, bob}, 15, "presence")
+        wait_until(lambda: people(service, room) == {ann, bob}, 5, "presence")
         time.sleep(25)
         assert people(service, room) == {ann, bob}
         hold.close()
