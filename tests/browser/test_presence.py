@@ -107,6 +107,7 @@ def test_a_visitor_asks_for_nothing(chromium: Browser, present_service: Service,
     page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{present_service.url}/{room}?user=gus")
     page.wait_for_timeout(1500)
+    expect(here(page)).to_be_hidden()  # "0 here" would deny the one who reads it
     page.close()
     assert not [url for url in asked if "presence" in url]
 

@@ -25,7 +25,7 @@ export function createHere(details, url, me) {
   let isComing = Boolean(me);
 
   function count(number) {
-    details.hidden = false;
+    details.hidden = !number && !details.open; // visitors are not counted: "0 here" would deny the one who reads it
     details.querySelector("[data-here-count]").textContent = number;
     details.querySelector("[data-here-words]").textContent = number === 1 ? " person" : " people";
   }
