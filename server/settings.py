@@ -109,7 +109,7 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "server.staticfiles.ModuleStorage"},
 }
-DATA_UPLOAD_MAX_MEMORY_SIZE = env.integer("BODY_MAX_BYTES", 262_144, at_least=4096)
+DATA_UPLOAD_MAX_MEMORY_SIZE = env.body_max_bytes()
 _log_level = env.text("LOG_LEVEL", "INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
 LOGGING = {
     "version": 1,
