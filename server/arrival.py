@@ -10,10 +10,11 @@ import re
 HEAD_MAX = 65_536  # bytes; above that the parser refuses what is there
 SIZE_LINE_MAX = 200  # bytes of the line before a chunk
 TRAILERS_MAX = 8_192  # bytes
+DIGITS_MAX = 15  # of a length
 # Room for the lines between chunks, above the limit of a body.
 CHUNKING_SLACK = 65_536
 _END = b"\r\n\r\n"
-_LENGTH = re.compile(rb"\r\nContent-Length:[ \t]*([0-9]{1,15})[ \t]*(?=\r\n)", re.IGNORECASE)
+_LENGTH = re.compile(rb"\r\nContent-Length:[ \t]*([0-9]+)[ \t]*(?=\r\n)", re.IGNORECASE)
 _FRAMING = re.compile(rb"\r\n(Content-Length|Transfer-Encoding)[ \t]*:", re.IGNORECASE)
 _EXPECTS = re.compile(rb"\r\nExpect:[ \t]*100-continue", re.IGNORECASE)
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;|\Z)")
@@ -65,7 +66,7 @@ class Arrival:
             self._end = length  # in doubt: the parser refuses it
         elif not lengths:
             self._chunk = length
-        elif int(lengths[0]) > self._body_max:
+        elif len(lengths[0].lstrip(b"0")) > DIGITS_MAX or int(lengths[0]) > self._body_max:
             self._cut(length)
         else:
             self._end = length + int(lengths[0])

@@ -58,11 +58,6 @@ def rate(name: str, default: str) -> Rate:
     return Rate(most, times * SECONDS[found[3]])
 
 
-def body_max_bytes() -> int:
-    """BODY_MAX_BYTES: the size of a request's body, which Django's settings and gunicorn's worker both ask for."""
-    return integer("BODY_MAX_BYTES", 262_144, at_least=4096)
-
-
 def boolean(name: str, default: bool) -> bool:
     """The value of `name` as a truth value: 1/true/yes/on or 0/false/no/off."""
     value = text(name, "true" if default else "false").lower()

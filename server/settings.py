@@ -47,6 +47,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "chat.middleware.bare_heads",
     "chat.middleware.security_headers",
+    "chat.stream.grip.signed_only",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "chat.middleware.Refusals",
@@ -55,7 +56,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "chat.sessions.Authentication",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django_grip.GripMiddleware",
+    "chat.stream.grip.Instructions",
     "chat.signin.keep_guests",
     "chat.signin.note_tokens",
     "chat.limits.Limits",
@@ -109,7 +110,7 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "server.staticfiles.ModuleStorage"},
 }
-DATA_UPLOAD_MAX_MEMORY_SIZE = env.body_max_bytes()
+DATA_UPLOAD_MAX_MEMORY_SIZE = env.integer("BODY_MAX_BYTES", 262_144, at_least=4096)
 _log_level = env.text("LOG_LEVEL", "INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
 LOGGING = {
     "version": 1,
@@ -157,6 +158,8 @@ for _address in GRIP_STATS:
     if not _address.startswith(("tcp://", "ipc://")):
         raise ImproperlyConfigured(f"GRIP_STATS takes addresses like tcp://127.0.0.1:5562, not {_address!r}.")
 GRIP_PROXY_REQUIRED = True
+# Whether requests that no proxy has signed are refused: a front of the operator's own may send some past Pushpin.
+PROXY_REQUIRED = env.boolean("PROXY_REQUIRED", True)
 EVENTSTREAM_STORAGE_CLASS = "chat.eventlog.EventLog"
 EVENTSTREAM_CHANNELMANAGER_CLASS = "chat.channels.RoomChannelManager"
 

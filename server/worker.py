@@ -20,6 +20,7 @@ from io import BytesIO
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any
 
+from django.conf import settings
 from gunicorn.http.errors import (
     ExpectationFailed,
     LimitRequestHeaders,
@@ -31,7 +32,6 @@ from gunicorn.http.errors import (
 from gunicorn.http.parser import RequestParser
 from gunicorn.workers.gthread import ThreadWorker
 
-from server import env
 from server.arrival import Arrival
 
 REQUEST_SECONDS = 20.0  # from the connection to the last byte of a request
@@ -58,11 +58,15 @@ STATUSES: tuple[tuple[type[Exception], int], ...] = (
 WORDS = {
     400: ("BODY_INVALID", "Bad Request", "The request can't be read."),
     408: ("REQUEST_TIMEOUT", "Request Timeout", "The request did not arrive in time."),
-    414: ("PARAMETER_INVALID", "URI Too Long", "The address is too long."),
-    417: ("BODY_INVALID", "Expectation Failed", "The request expects what this service doesn't do."),
-    431: ("PARAMETER_INVALID", "Request Header Fields Too Large", "The headers of the request are too long."),
-    500: ("SERVICE_UNAVAILABLE", "Internal Server Error", "Something went wrong here. It was logged."),
-    501: ("CONTENT_TYPE_UNSUPPORTED", "Not Implemented", "This transfer coding is not supported."),
+    414: ("ADDRESS_TOO_LONG", "URI Too Long", "The address is too long."),
+    417: ("EXPECTATION_FAILED", "Expectation Failed", "This service does not know what the request expects."),
+    431: (
+        "HEADERS_TOO_LARGE",
+        "Request Header Fields Too Large",
+        "The headers of the request are too long, or too many.",
+    ),
+    501: ("CODING_UNSUPPORTED", "Not Implemented", "This service does not know the transfer coding of the body."),
+    503: ("SERVICE_UNAVAILABLE", "Service Unavailable", "Something went wrong here. It was logged."),
 }
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -73,9 +77,10 @@ def refusal(status: int) -> bytes:
     code, title, detail = WORDS[status]
     document = {"type": "about:blank", "title": title, "status": status, "code": code, "detail": detail}
     body = json.dumps(document).encode()
+    again = "Retry-After: 5\r\n" if status == 503 else ""
     head = (
         f"HTTP/1.1 {status} {title}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n"
-        f"Cache-Control: no-store\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"Cache-Control: no-store\r\n{again}Content-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
 
@@ -200,7 +205,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._body_max = env.body_max_bytes()
+        self._body_max = 0  # once Django is loaded: what it takes
         self._reading = Line(REQUEST_SECONDS)
         self._answering = Line(ANSWER_SECONDS)
         self._lingering = Line(LINGER_SECONDS)
@@ -211,6 +216,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def load_wsgi(self) -> None:
         """Load Django."""
         super().load_wsgi()
+        self._body_max = settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0
         self.wsgi = whole_bodies(self.wsgi, self._body_max)
 
     def run(self) -> None:
@@ -422,5 +428,5 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                     return refusal(status)
             if not isinstance(error, StopIteration):  # which gunicorn raises for what it has logged
                 self.log.exception("a request failed")
-            return refusal(500)
+            return refusal(503)
         return exchange.sock.answer

@@ -1,0 +1,161 @@
+"""The worker's part in a thread: one answer, whole, to one request."""
+
+import json
+import socket
+from collections.abc import Callable, Iterable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
+
+from chat.problems import STATUS
+from server import worker
+from server.arrival import Arrival
+from server.worker import Peer, Worker, refusal, whole_bodies
+
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+ADDRESS = ("127.0.0.1", 1)
+Start = Callable[[str, list[tuple[str, str]]], Any]
+
+
+class Line(socket.socket):
+    """A socket that counts what is sent at once."""
+
+    sends: list[bytes]
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        self.sends.append(bytes(data))
+        return super().send(data, flags)
+
+
+@pytest.fixture
+def answer() -> Iterator[Callable[..., list[bytes]]]:
+    """Answers a request by an application; what the peer was sent, by the pieces that the kernel was given."""
+    opened: list[socket.socket] = []
+
+    def serve(application: Any, request: bytes = GET, body_max: int = 1000) -> list[bytes]:
+        config = Config()
+        config.set("keepalive", 0)
+        serving = Worker(0, 0, [], SimpleNamespace(wsgi=None), 30, config, Logger(config))
+        serving.method_queue.init()
+        serving.wsgi = whole_bodies(application, body_max)
+        ours, theirs = socket.socketpair()
+        line = Line(fileno=ours.detach())
+        line.setblocking(False)
+        line.sends = []
+        opened.extend((line, theirs))
+        arrival = Arrival(body_max)
+        assert arrival.add(request)
+        serving._work(Peer(line, ADDRESS, ADDRESS, arrival))
+        serving.tmp.close()
+        serving.method_queue.close()
+        assert serving._jobs == -1  # the main thread counts up, the thread down
+        return line.sends
+
+    yield serve
+    for sock in opened:
+        sock.close()
+
+
+def application(*parts: bytes, headers: Iterable[tuple[str, str]] = ()) -> Any:
+    def serve(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
+        start("200 OK", list(headers))
+        return parts
+
+    return serve
+
+
+def test_answer_goes_to_the_kernel_in_one_write(answer: Any) -> None:
+    (whole,) = answer(application(b"one", b"two", headers=[("Content-Length", "6")]))
+    assert whole.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"\r\nConnection: close\r\n" in whole
+    assert whole.endswith(b"\r\n\r\nonetwo")
+
+
+def test_answer_without_a_length_is_whole_too(answer: Any) -> None:
+    (whole,) = answer(application(b"one", b"two"))
+    assert whole.endswith(b"3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n")
+
+
+@pytest.mark.parametrize("method", [b"GET", b"HEAD"])
+def test_answer_without_a_body_is_sent(answer: Any, method: bytes) -> None:
+    (whole,) = answer(application(headers=[("Content-Length", "0")]), method + b" / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert whole.endswith(b"\r\n\r\n")
+
+
+def failing(parts: int) -> Any:
+    def serve(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
+        if not parts:
+            raise ValueError("S3CRET")
+        start("200 OK", [("Content-Length", "6")])
+
+        def body() -> Iterator[bytes]:
+            yield b"S3C"
+            raise ValueError("S3CRET")
+
+        return body()
+
+    return serve
+
+
+@pytest.mark.parametrize("parts", [0, 1])
+def test_application_that_fails_is_a_500_without_its_words(answer: Any, parts: int) -> None:
+    (whole,) = answer(failing(parts))
+    assert whole == refusal(503)
+    assert b"S3C" not in whole
+
+
+@pytest.mark.parametrize("status", worker.WORDS)
+def test_refusal_is_a_problem_document(status: int) -> None:
+    head, _, body = refusal(status).partition(b"\r\n\r\n")
+    document = json.loads(body)
+    assert head.startswith(b"HTTP/1.1 %d " % status)
+    assert head.endswith(b"\r\nContent-Length: %d" % len(body))
+    assert STATUS[document["code"]] == status
+    assert document["status"] == status
+    assert document["detail"].endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("request_line", "status"),
+    [
+        (b"GET / HTTP/1.1\r\nX\r\n\r\n", 400),
+        (b"G\x00T / HTTP/1.1\r\n\r\n", 400),
+        (b"GET / HTTP/9.9\r\n\r\n", 400),
+        (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\n\r\n", 414),
+        (b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 200 + b"\r\n", 431),
+        (b"GET / HTTP/1.1\r\nX: " + b"y" * 9000 + b"\r\n\r\n", 431),
+        (b"GET / HTTP/1.1\r\nExpect: a-miracle\r\n\r\n", 417),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: brotli, chunked\r\n\r\n0\r\n\r\n", 501),
+        (b"POST / HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!", 400),
+    ],
+)
+def test_request_that_cannot_be_read_is_refused(answer: Any, request_line: bytes, status: int) -> None:
+    assert answer(application(b"never"), request_line) == [refusal(status)]
+
+
+def echo(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
+    """The length that Django would see, and the body."""
+    length = environ.get("CONTENT_LENGTH", "none")
+    body = environ["wsgi.input"].read(int(length) if length.isdigit() else 0)
+    start("200 OK", [("X-Length", length), ("X-Coding", environ.get("HTTP_TRANSFER_ENCODING", "none"))])
+    return [body]
+
+
+@pytest.mark.parametrize(
+    ("chunks", "length"),
+    [(b"0\r\n\r\n", 0), (b"5\r\nhello\r\n0\r\n\r\n", 5), (b"2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n", 5)],
+)
+def test_body_in_chunks_reaches_the_application_with_its_length(answer: Any, chunks: bytes, length: int) -> None:
+    (whole,) = answer(echo, b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks)
+    assert b"\r\nX-Length: %d\r\n" % length in whole
+    assert b"\r\nX-Coding: none\r\n" in whole
+    assert (b"hello" in whole) == bool(length)
+
+
+def test_chunks_over_the_limit_reach_the_application_as_too_long(answer: Any) -> None:
+    body = b"40000\r\n" + b"x" * 0x40000 + b"\r\n"
+    (whole,) = answer(echo, b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
+    assert b"\r\nX-Length: 1001\r\n" in whole
