@@ -32,6 +32,7 @@ CADDY = """
     storage file_system {folder}
 }}
 http://127.0.0.1:{port} {{
+    bind 127.0.0.1
 {documented}
 """
 
@@ -77,7 +78,7 @@ class Front:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._process.terminate()
+        self._process.kill()  # Caddy would wait for the streams that are open
         self._process.wait(10)
         self._output.close()
         shutil.rmtree(self.folder, ignore_errors=True)
