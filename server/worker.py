@@ -9,7 +9,10 @@ A connection ends after its answer. Pushpin 1.36 can be made to put the end of o
 another's on a kept connection (SECURITY.md, "Framing"), so bytes behind a request are never parsed.
 """
 
+import heapq
+import itertools
 import json
+import random
 import socket
 import threading
 import time
@@ -37,6 +40,7 @@ from server.arrival import Arrival
 REQUEST_SECONDS = 20.0  # from the connection to the last byte of a request
 ANSWER_SECONDS = 30.0  # until the peer has taken an answer
 LINGER_SECONDS = 3.0  # until a peer that still sends has read the answer and hangs up
+SPREAD = (0.75, 1.25)  # each peer gets so much of them
 # What waits for peers in one worker; above that the peer that was waited for longest is given up.
 PEERS_MAX = 1500
 BYTES_MAX = 96 * 1024 * 1024
@@ -156,26 +160,32 @@ class Exchange:
 
 
 class Line:
-    """Peers that are waited for, each for `seconds`: so the one that came first is due first."""
+    """Peers that are waited for, each for about `seconds`: hundreds that came at once must not come again at once."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._due: dict[Peer, float] = {}
+        self._tickets: dict[Peer, int] = {}  # in the order in which they came
+        self._peers: dict[int, Peer] = {}
         self._sizes: dict[Peer, int] = {}
+        self._soonest: list[tuple[float, int]] = []  # a heap of tickets, also of peers that are waited for no more
+        self._serial = itertools.count()
         self.size = 0  # bytes of all of them
 
     def __len__(self) -> int:
-        return len(self._due)
+        return len(self._peers)
 
     def __contains__(self, peer: Peer) -> bool:
-        return peer in self._due
+        return peer in self._tickets
 
     def __iter__(self) -> Any:
-        return iter(list(self._due))
+        return iter(list(self._tickets))
 
     def add(self, peer: Peer) -> None:
         """Wait for a peer from now on."""
-        self._due[peer] = time.monotonic() + self._seconds
+        due = time.monotonic() + self._seconds * random.uniform(*SPREAD)  # noqa: S311 - spreads load, guards nothing
+        ticket = self._tickets[peer] = next(self._serial)
+        self._peers[ticket] = peer
+        heapq.heappush(self._soonest, (due, ticket))
         self.weigh(peer)
 
     def weigh(self, peer: Peer) -> None:
@@ -185,17 +195,19 @@ class Line:
 
     def remove(self, peer: Peer) -> None:
         """Wait for it no more."""
-        if self._due.pop(peer, None) is not None:
-            self.size -= self._sizes.pop(peer)
+        del self._peers[self._tickets.pop(peer)]
+        self.size -= self._sizes.pop(peer)
 
     def oldest(self) -> Peer | None:
         """The peer that was waited for longest."""
-        return next(iter(self._due), None)
+        return next(iter(self._tickets), None)
 
     def late(self, now: float) -> Peer | None:
-        """The oldest peer, if its time is over."""
-        oldest = self.oldest()
-        return oldest if oldest is not None and self._due[oldest] <= now else None
+        """A peer whose time is over."""
+        while self._soonest and self._soonest[0][0] <= now:
+            if peer := self._peers.get(heapq.heappop(self._soonest)[1]):
+                return peer
+        return None
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]

@@ -4,12 +4,16 @@ import selectors
 import socket
 import threading
 import time
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+A_SECOND = 100  # so many of them come in a second
+
 
 class SlowPeers:
-    """`number` connections to a port that each send `request` and then nothing, or a byte of `drip` a second.
+    """`number` connections to a port, some more in each moment, that each send `request` and then nothing, or a byte of
+    `drip` a second.
 
     Without `reads` they take nothing of the answer, with it a byte a second. `cuts` counts how often the service ended
     a connection; each comes again at once.
@@ -43,30 +47,32 @@ class SlowPeers:
 
     def _run(self) -> None:
         selector = selectors.DefaultSelector()
-        peers = {self._open(selector) for _ in range(self._number)}
-        turn = time.monotonic() + 1
+        peers: set[socket.socket] = set()
+        begin = time.monotonic()
+        turn = begin + 1
         while not self._closing.is_set():
-            for key, mask in selector.select(max(0.0, min(0.2, turn - time.monotonic()))):
-                sock = key.fileobj
-                assert isinstance(sock, socket.socket)
-                if mask & selectors.EVENT_WRITE:
-                    alive = self._send(selector, sock, key.data)
-                else:
-                    alive = bool(self._receive(sock, socket.MSG_PEEK))
-                if not alive:
-                    peers.discard(sock)
-                    peers.add(self._again(selector, sock))
-                elif mask & selectors.EVENT_READ:
-                    selector.unregister(sock)  # something is there, which it leaves there
+            while len(peers) < min(self._number, (time.monotonic() - begin) * A_SECOND):
+                peers.add(self._open(selector))
+            self._serve(selector, peers)
             if time.monotonic() >= turn:
                 turn += 1
-                for sock in list(peers):
-                    if not self._beat(sock):
-                        peers.discard(sock)
-                        peers.add(self._again(selector, sock))
+                for sock in [sock for sock in peers if not self._beat(sock)]:
+                    self._again(selector, peers, sock)
         for sock in peers:
             sock.close()
         selector.close()
+
+    def _serve(self, selector: selectors.BaseSelector, peers: set[socket.socket]) -> None:
+        """Send what is left of the requests, and see who was cut off."""
+        for key, mask in selector.select(0.05):
+            sock = key.fileobj
+            assert isinstance(sock, socket.socket)
+            if mask & selectors.EVENT_WRITE:
+                is_alive = self._send(selector, sock, key.data)
+            elif is_alive := bool(self._receive(sock, socket.MSG_PEEK)):
+                selector.unregister(sock)  # something is there, which it leaves there
+            if not is_alive:
+                self._again(selector, peers, sock)
 
     def _open(self, selector: selectors.BaseSelector) -> socket.socket:
         sock = socket.socket()
@@ -113,11 +119,10 @@ class SlowPeers:
         except OSError:
             return b""
 
-    def _again(self, selector: selectors.BaseSelector, sock: socket.socket) -> socket.socket:
+    def _again(self, selector: selectors.BaseSelector, peers: set[socket.socket], sock: socket.socket) -> None:
         self.cuts += 1
-        try:
+        with suppress(KeyError):
             selector.unregister(sock)
-        except KeyError:
-            pass
         sock.close()
-        return self._open(selector)
+        peers.discard(sock)
+        peers.add(self._open(selector))

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import time
 from collections.abc import Callable, Iterable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -159,3 +160,55 @@ def test_chunks_over_the_limit_reach_the_application_as_too_long(answer: Any) ->
     body = b"40000\r\n" + b"x" * 0x40000 + b"\r\n"
     (whole,) = answer(echo, b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
     assert b"\r\nX-Length: 1001\r\n" in whole
+
+
+class TestLine:
+    @staticmethod
+    def peers(*sizes: int) -> list[Peer]:
+        made = []
+        for size in sizes:
+            arrival = Arrival(1000)
+            arrival.add(b"x" * size)
+            made.append(Peer(socket.socket(), ADDRESS, ADDRESS, arrival))
+            made[-1].sock.close()
+        return made
+
+    def test_peers_are_late_after_about_their_time(self) -> None:
+        line = worker.Line(10)
+        first, second = self.peers(1, 2)
+        now = time.monotonic()
+        line.add(first)
+        line.add(second)
+        assert line.late(now + 10 * worker.SPREAD[0] - 0.5) is None
+        late = [line.late(now + 10 * worker.SPREAD[1] + 0.5) for _ in range(3)]
+        assert late in ([first, second, None], [second, first, None])
+
+    def test_peer_that_was_removed_is_neither_late_nor_kept(self) -> None:
+        line = worker.Line(0)
+        [peer] = self.peers(5)
+        line.add(peer)
+        line.remove(peer)
+        assert (len(line), line.size, line.oldest()) == (0, 0, None)
+        assert line.late(time.monotonic() + 1) is None
+
+    def test_oldest_is_the_first_that_came(self) -> None:
+        line = worker.Line(10)
+        peers = self.peers(1, 2, 3)
+        for peer in peers:
+            line.add(peer)
+        line.remove(peers[0])
+        assert line.oldest() is peers[1]
+
+    def test_size_is_what_is_kept_now(self) -> None:
+        line = worker.Line(10)
+        first, second = self.peers(10, 20)
+        line.add(first)
+        line.add(second)
+        first.arrival.add(b"x" * 5)
+        line.weigh(first)
+        assert line.size == 35
+        second.answer = memoryview(b"y" * 7)
+        line.weigh(second)
+        assert line.size == 22
+        line.remove(first)
+        assert line.size == 7
