@@ -112,7 +112,8 @@ def test_three_attacks_at_once_beyond_their_deadlines_delay_nobody(service: Serv
         times = worst(service, 35)
         cuts = [one.cuts for one in peers]
     assert max(times.values()) <= SECONDS, times
-    assert where == "proxied" or all(cuts), f"nothing was shown: cut off {cuts}"
+    # The kernel takes a whole answer, so readers hold nothing of ours; senders are cut off and come again.
+    assert where == "proxied" or all(cuts[:2]), f"nothing was shown: cut off {cuts}"
 
 
 def test_slow_client_within_the_deadline_is_served(service: Service) -> None:
