@@ -18,6 +18,8 @@ threads = int(os.environ.get("WEB_THREADS", "8"))
 backlog = 2048
 # Each connection serves one request: see server/worker.py.
 keepalive = 0
+# The worker gathers answers, of files too, and sends them itself: nothing goes from a file to a socket.
+sendfile = False
 # Nothing that a client can send through Pushpin changes what gunicorn tells Django: neither a header SCRIPT_NAME nor
 # X-Forwarded-Proto, which Django looks at itself.
 forwarded_allow_ips = ""
