@@ -1,6 +1,8 @@
 """The worker's part in a thread: one answer, whole, to one request."""
 
+import errno
 import json
+import selectors
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -212,3 +214,117 @@ class TestLine:
         assert line.size == 22
         line.remove(first)
         assert line.size == 7
+
+
+@pytest.fixture
+def serving() -> Iterator[Worker]:
+    """A worker's main thread, without threads and without a listener."""
+    config = Config()
+    made = Worker(0, 0, [], SimpleNamespace(wsgi=None), 30, config, Logger(config))
+    made._body_max = 1000
+    made.poller = selectors.DefaultSelector()
+    made.tpool = SimpleNamespace(submit=lambda *work: None)
+    made.opened = []
+    yield made
+    for sock in made.opened:
+        sock.close()
+    for line in (made._reading, made._answering, made._lingering):
+        for peer in line:
+            made._give_up(peer)
+    made.poller.close()
+    made.tmp.close()
+
+
+def come(serving: Worker, data: bytes = b"") -> socket.socket:
+    """A client connects, and sends something."""
+    theirs, ours = socket.socketpair()
+    serving.opened.append(ours)
+    theirs.send(data or b"G")
+    waiting = iter([(ours, ADDRESS)])
+
+    def accept() -> Any:
+        try:
+            return next(waiting)
+        except StopIteration:
+            raise BlockingIOError from None
+
+    serving.accept(SimpleNamespace(accept=accept, getsockname=lambda: ADDRESS))
+    return theirs
+
+
+def is_cut(client: socket.socket) -> bool:
+    client.setblocking(False)
+    try:
+        return client.recv(1) == b""
+    except BlockingIOError:
+        return False
+    finally:
+        client.setblocking(True)
+
+
+def test_worker_with_too_many_slow_peers_gives_up_the_oldest(serving: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "PEERS_MAX", 3)
+    clients = [come(serving) for _ in range(5)]
+    assert [is_cut(client) for client in clients] == [True, True, False, False, False]
+    for client in clients:
+        client.close()
+
+
+def test_worker_with_too_many_bytes_gives_up_the_oldest(serving: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "BYTES_MAX", 250)
+    clients = [come(serving, b"x" * 100) for _ in range(4)]
+    assert [is_cut(client) for client in clients] == [True, True, False, False]
+    for client in clients:
+        client.close()
+
+
+def test_worker_out_of_open_files_gives_up_a_peer_and_goes_on(serving: Worker) -> None:
+    client = come(serving)
+
+    def fail() -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    serving.accept(SimpleNamespace(accept=fail))
+    assert is_cut(client)
+    client.close()
+
+
+def test_worker_accepts_no_more_than_its_threads_can_take(serving: Worker) -> None:
+    clients = [come(serving, GET) for _ in range(serving._jobs_max + 3)]
+    assert serving._jobs == serving._jobs_max
+    assert len(serving._reading) == 0
+    for client in clients:
+        client.close()
+
+
+def test_peer_that_sends_nothing_is_cut_without_an_answer_and_one_that_stops_is_told(serving: Worker) -> None:
+    silent, ours = socket.socketpair()
+    ours.setblocking(False)
+    peer = Peer(ours, ADDRESS, ADDRESS, Arrival(1000))
+    serving._reading._seconds = 0
+    serving._reading.add(peer)
+    serving.poller.register(ours, selectors.EVENT_READ)
+    stopped = come(serving, b"GET / HT")
+    serving._sweep()
+    assert silent.recv(1000) == b""
+    assert stopped.recv(1000) == refusal(408)
+    silent.close()
+    stopped.close()
+
+
+def test_rest_of_an_answer_is_sent_as_the_peer_takes_it(serving: Worker) -> None:
+    theirs, ours = socket.socketpair()
+    ours.setblocking(False)
+    peer = Peer(ours, ADDRESS, ADDRESS, Arrival(1000))
+    whole = bytes(range(256)) * 20_000
+    assert serving._try_send(peer, memoryview(whole))
+    assert peer.answer, "the kernel took all of it: this shows nothing"
+    serving._answer_rest(peer)
+    found = b""
+    while len(found) < len(whole):
+        found += theirs.recv(100_000)
+        for key, _ in serving.poller.select(0):
+            key.data(key.fileobj)
+    assert found == whole
+    assert not len(serving._answering)
+    theirs.close()
