@@ -86,7 +86,7 @@ def parse_token(text: str) -> dict[str, int]:
     for part in text.split(","):
         channel, separator, digits = part.strip().rpartition(":")
         if not separator or not channel.startswith(ROOM_PREFIX) or not _INTEGER.match(digits):
-            raise ValueError(f"{part[:80]!r} is not of the form room-<name>:<number>")
+            raise ValueError("a part of it is not of the form room-<name>:<number>")
         key = room_key(channel.removeprefix(ROOM_PREFIX))
         number = parse_number(digits)
         positions[key] = max(positions.get(key, number), number)
