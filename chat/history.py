@@ -36,12 +36,12 @@ def read(person: Person, name: str, *, before: int | None = None, after: int | N
     return Page(
         room,
         token,
-        [actions.message_data(room.name, message) for message in found],
+        [actions.message_data(room, message) for message in found],
         has_older=more if after is None else True,
         has_newer=more if after is not None else before is not None,
     )
 
 
 def _slice(room: Room, before: int | None, after: int | None, limit: int) -> list[Message]:
-    messages = Message.objects.filter(room=room)
+    messages = Message.objects.filter(room=room).select_related("author")
     return list((messages.after(after) if after is not None else messages.before(before))[:limit])

@@ -1,3 +1,4 @@
+import { identity } from "./identity.js";
 import { createStatus } from "./status.js";
 import { eventsUrl, Stream } from "./stream.js";
 import { connect as auto } from "./transports/auto.js";
@@ -7,6 +8,7 @@ import { connect as websocket } from "./transports/websocket.js";
 import { wordsOf } from "./deliver.js";
 
 const TRANSPORTS = { sse, "long-poll": longPoll, websocket };
+const SIGNED_OUT = { state: "away", text: "Signed out" };
 
 /** Follows all rooms of a page on one connection, and gives each what is its own. */
 export class Follower {
@@ -14,6 +16,7 @@ export class Follower {
   #stream = null;
   #connect;
   #show;
+  #status = { state: "connecting" };
   #reload;
 
   /**
@@ -24,7 +27,10 @@ export class Follower {
    */
   constructor({ transport, status, reload }) {
     this.#connect = TRANSPORTS[transport] ?? auto;
-    this.#show = createStatus(status);
+    const show = createStatus(status);
+    const say = () => show(identity.isAway ? SIGNED_OUT : this.#status);
+    identity.onChange(say);
+    this.#show = (next) => ((this.#status = next), say());
     this.#reload = reload;
   }
 
@@ -74,14 +80,23 @@ export class Follower {
     else this.#rooms.get(String(event.data.room).toLowerCase())?.take(event);
   }
 
-  /** The refusal of one room ends the stream of all: find out which, and go on with the others. */
+  /**
+   * The refusal of one room ends the stream of all: find out which, and go on with the others. Nothing is lost to who
+   * is only signed out: when they are back, all goes on where it was.
+   */
   async #refused(status) {
+    if (await identity.check()) {
+      this.#show(status);
+      await identity.back();
+      return this.#stream?.start(this.#stream.token);
+    }
     const rooms = [...this.#rooms.values()];
     const reasons = rooms.length === 1 ? [status.text] : await Promise.all(rooms.map(reasonOf));
     const lost = rooms.filter((room, index) => reasons[index] && this.#rooms.delete(room.key));
     for (const room of lost) room.close(reasons[rooms.indexOf(room)]);
     if (lost.length && this.#rooms.size) this.#follow();
     else this.#show(lost.length ? { ...status, text: "No longer connected." } : status); // why, the room says itself
+    return undefined;
   }
 }
 
