@@ -23,6 +23,9 @@ from django.utils.functional import SimpleLazyObject
 from chat.models import Session, User
 
 RENEW_EVERY = timedelta(days=1)
+# For so long after a renewal answers set the cookie, and not only the first: Pushpin asks again for a long-poll that it
+# has just begun to hold, and forgets the answer before.
+TELL_FOR = timedelta(minutes=1)
 
 
 class SessionStore(DatabaseStore):
@@ -56,8 +59,8 @@ class SessionStore(DatabaseStore):
         return row
 
     def renew(self, user: User) -> int | None:
-        """Let the session last from now on, unless that was done less than a day ago. The seconds that it lasts; None
-        when nothing was done.
+        """Let the session last from now on, unless that was done less than a day ago. The seconds that the cookie lasts
+        from now on; None when the browser has it already.
 
         One UPDATE, and none of a session that has ended meanwhile: it stays ended.
         """
@@ -65,7 +68,8 @@ class SessionStore(DatabaseStore):
         until = timezone.now() + lasts
         every = RENEW_EVERY if lasts > RENEW_EVERY else lasts / 4
         if self._until is None or until - self._until < every:
-            return None
+            is_new = self._until is not None and until - self._until < TELL_FOR
+            return int(lasts.total_seconds()) if is_new else None
         rows = Session.objects.filter(session_key=self.session_key, expire_date=self._until)
         return int(lasts.total_seconds()) if rows.update(expire_date=until) else None
 
