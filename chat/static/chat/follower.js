@@ -1,3 +1,4 @@
+import { backoff } from "./backoff.js";
 import { identity } from "./identity.js";
 import { createStatus } from "./status.js";
 import { eventsUrl, Stream } from "./stream.js";
@@ -8,6 +9,8 @@ import { connect as websocket } from "./transports/websocket.js";
 import { wordsOf } from "./deliver.js";
 
 const TRANSPORTS = { sse, "long-poll": longPoll, websocket };
+/** A refusal can be older than what it is about, as when somebody is back by then. So often in a row it is not. */
+const REFUSALS_MAX = 4;
 const SIGNED_OUT = { state: "away", text: "Signed out" };
 
 /** Follows all rooms of a page on one connection, and gives each what is its own. */
@@ -17,6 +20,7 @@ export class Follower {
   #connect;
   #show;
   #status = { state: "connecting" };
+  #refusals = 0;
   #reload;
 
   /**
@@ -30,7 +34,11 @@ export class Follower {
     const show = createStatus(status);
     const say = () => show(identity.isAway ? SIGNED_OUT : this.#status);
     identity.onChange(say);
-    this.#show = (next) => ((this.#status = next), say());
+    this.#show = (next) => {
+      this.#status = next;
+      if (next.state === "online") this.#refusals = 0;
+      say();
+    };
     this.#reload = reload;
   }
 
@@ -88,15 +96,19 @@ export class Follower {
     if (await identity.check()) {
       this.#show(status);
       await identity.back();
-      return this.#stream?.start(this.#stream.token);
+      return this.#goOn();
     }
     const rooms = [...this.#rooms.values()];
-    const reasons = rooms.length === 1 ? [status.text] : await Promise.all(rooms.map(reasonOf));
+    const reasons = await Promise.all(rooms.map(reasonOf));
     const lost = rooms.filter((room, index) => reasons[index] && this.#rooms.delete(room.key));
     for (const room of lost) room.close(reasons[rooms.indexOf(room)]);
-    if (lost.length && this.#rooms.size) this.#follow();
-    else this.#show(lost.length ? { ...status, text: "No longer connected." } : status); // why, the room says itself
-    return undefined;
+    if (lost.length && this.#rooms.size) return this.#follow();
+    if (!lost.length && ++this.#refusals < REFUSALS_MAX) return setTimeout(() => this.#goOn(), backoff(this.#refusals));
+    return this.#show(lost.length ? { ...status, text: "No longer connected." } : status); // why, the room says itself
+  }
+
+  #goOn() {
+    this.#stream?.start(this.#stream.token);
   }
 }
 

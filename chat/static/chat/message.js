@@ -43,7 +43,9 @@ export function createMessage(message, isOwn) {
  */
 export function setOwn(element, isOwn) {
   element.toggleAttribute("data-own", isOwn);
-  element.querySelector(".text").translate = !isOwn;
+  const text = element.querySelector(".text");
+  if (isOwn) text.translate = false;
+  else text.removeAttribute("translate");
 }
 
 /**
