@@ -39,7 +39,7 @@ def test_no_script_asks_a_shown_name_who_somebody_is(path: Path) -> None:
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
 def test_a_name_that_a_script_shows_is_marked(path: Path) -> None:
     text = path.read_text()
-    assert text.count('createElement("bdi")') == text.count(".translate = false")
+    assert text.count('createElement("bdi")') <= text.count(".translate = false")
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
