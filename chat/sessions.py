@@ -23,8 +23,8 @@ from django.utils.functional import SimpleLazyObject
 from chat.models import Session, User
 
 RENEW_EVERY = timedelta(days=1)
-# For so long after a renewal answers set the cookie, and not only the first: Pushpin asks again for a long-poll that it
-# has just begun to hold, and forgets the answer before.
+# For so long after a renewal all answers that hold a long-poll set the cookie, and not only the first: Pushpin asks
+# again for one that it has just begun to hold, and forgets the answer before.
 TELL_FOR = timedelta(minutes=1)
 
 
@@ -58,9 +58,9 @@ class SessionStore(DatabaseStore):
         row.user_id = int(data[SESSION_KEY]) if SESSION_KEY in data else None
         return row
 
-    def renew(self, user: User) -> int | None:
+    def renew(self, user: User, *, again: bool = False) -> int | None:
         """Let the session last from now on, unless that was done less than a day ago. The seconds that the cookie lasts
-        from now on; None when the browser has it already.
+        from now on; None when the browser has it already. `again`: it may not have come with the answer before.
 
         One UPDATE, and none of a session that has ended meanwhile: it stays ended.
         """
@@ -69,7 +69,7 @@ class SessionStore(DatabaseStore):
         every = RENEW_EVERY if lasts > RENEW_EVERY else lasts / 4
         if self._until is None or until - self._until < every:
             is_new = self._until is not None and until - self._until < TELL_FOR
-            return int(lasts.total_seconds()) if is_new else None
+            return int(lasts.total_seconds()) if again and is_new else None
         rows = Session.objects.filter(session_key=self.session_key, expire_date=self._until)
         return int(lasts.total_seconds()) if rows.update(expire_date=until) else None
 
@@ -107,7 +107,7 @@ def renew(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[Http
         if not isinstance(user, User) or store.modified or response.status_code >= 500:
             return response
         try:
-            lasts = store.renew(user)
+            lasts = store.renew(user, again=response.headers.get("Grip-Hold") == "response")
         except DatabaseError:  # what was asked is done and answered
             return response
         if lasts is not None and store.session_key:

@@ -159,9 +159,9 @@ def test_a_session_that_was_ended_meanwhile_is_not_brought_back(
     clock(days=3)
     renew = SessionStore.renew
 
-    def end_first(store: SessionStore, user: User) -> int | None:
+    def end_first(store: SessionStore, user: User, **more: bool) -> int | None:
         actions.end_session(user, store.session_key)
-        return renew(store, user)
+        return renew(store, user, **more)
 
     monkeypatch.setattr(SessionStore, "renew", end_first)
     assert "sessionid" not in client.get("/accounts/me/").cookies
@@ -174,7 +174,7 @@ def test_a_database_that_stumbles_over_the_renewal_costs_nobody_an_answer(
     client = sign_in(people["alice"])
     clock(days=3)
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise OperationalError("locked")
 
     monkeypatch.setattr(SessionStore, "renew", fail)
@@ -210,3 +210,19 @@ def test_a_guest_who_becomes_an_account_has_an_accounts_session(clock: Any, sett
     assert until(client) - timezone.now() < timedelta(days=settings.SESSION_DAYS, minutes=1)
     clock(days=3)
     assert client.get("/accounts/me/").cookies["sessionid"]["max-age"] == settings.SESSION_DAYS * 86_400
+
+
+def test_only_what_holds_a_long_poll_sets_the_cookie_twice(people: dict[str, User], make_room: Any, clock: Any) -> None:
+    make_room("den")
+    client = sign_in(people["alice"], proxied=True)
+    poll = {"Accept": "application/json", "Last-Event-ID": "room-den:0"}
+    assert "sessionid" not in client.get("/den").cookies
+    clock(days=3)
+    for _ in range(2):
+        held = client.get("/rooms/den/events/", headers=poll)
+        assert held["Grip-Hold"] == "response"
+        assert "sessionid" in held.cookies
+        held.cookies.clear()
+    assert "sessionid" not in client.get("/rooms/den/messages/").cookies
+    clock(minutes=2)
+    assert "sessionid" not in client.get("/rooms/den/events/", headers=poll).cookies

@@ -106,7 +106,7 @@ export class Outbox {
 
   #show(entry) {
     const { text, type, date } = entry;
-    entry.element = this.#log.addPending({ from: this.#name, author: me, text, type, date });
+    entry.element = this.#log.addPending({ from: this.#name, author: this.#own.id, text, type, date });
     entry.delivery = document.getElementById("delivery-template").content.firstElementChild.cloneNode(true);
     entry.delivery.querySelector("[data-retry]").addEventListener("click", () => this.#retry(entry));
     entry.delivery.querySelector("[data-discard]").addEventListener("click", () => this.#leave(entry, null));

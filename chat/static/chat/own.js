@@ -7,13 +7,14 @@ const KEPT_MAX = 500;
  * author. A visitor has none: theirs are those that this tab posted, and not all under the same name.
  * @param {string} url of the room's messages
  * @param {string} [id] the reader's id as an author, where it is another one than everywhere
- * @returns {{has: (message: {id: number, author?: string|null}) => boolean, posted: (id: number) => void}}
+ * @returns {{id: string, has: (message: {id: number, author?: string|null}) => boolean, posted: (id: number) => void}}
  */
 export function createOwn(url, id = me) {
-  if (id) return { has: ({ author }) => author === id, posted: () => {} };
+  if (id) return { id, has: ({ author }) => author === id, posted: () => {} };
   const key = `corkboard posted ${url}`;
   const ids = new Set(recall(key));
   return {
+    id: "",
     has: (message) => ids.has(message.id),
     posted(messageId) {
       ids.add(messageId);
