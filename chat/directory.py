@@ -49,6 +49,7 @@ def room_data(room: Room) -> dict[str, Any]:
 def person_data(user: User) -> dict[str, Any]:
     """A person to themselves."""
     return {
+        "id": user.public_id,
         "username": user.username,
         "name": user.shown_name,
         "guest": user.is_guest,
@@ -61,6 +62,7 @@ def member_data(membership: Membership) -> dict[str, Any]:
     """A member."""
     user = membership.user
     return {
+        "id": user.public_id,
         "username": user.username,
         "name": user.shown_name,
         "role": membership.role,

@@ -55,9 +55,9 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "chat.sessions.Authentication",
+    "chat.sessions.renew",
     "django.contrib.messages.middleware.MessageMiddleware",
     "chat.stream.grip.Instructions",
-    "chat.signin.keep_guests",
     "chat.signin.note_tokens",
     "chat.limits.Limits",
 ]
@@ -170,7 +170,10 @@ CORS_ALLOW_HEADERS = ["accept", "authorization", "content-type", "idempotency-ke
 CORS_EXPOSE_HEADERS = ["last-event-id", "link", "preference-applied", "retry-after"]
 
 # Chat
-# Whether people make accounts themselves, and be guests; guests who did nothing for so long are removed.
+# For how many days an account stays signed in after the last use of a session.
+SESSION_DAYS = env.integer("SESSION_DAYS", 14, at_least=1, at_most=3650)
+SESSION_COOKIE_AGE = SESSION_DAYS * 86_400
+# Whether people make accounts themselves, and be guests; the session of a guest, and the guest, last for GUEST_DAYS.
 SIGN_UP = env.boolean("SIGN_UP", True)
 GUESTS = env.boolean("GUESTS", True)
 GUEST_DAYS = env.integer("GUEST_DAYS", 30, at_least=1, at_most=3650)

@@ -26,6 +26,9 @@ def find_rooms(person: Person, names: Iterable[str]) -> dict[str, Room | None]:
     rooms = {room.name_key: room for room in Room.objects.standing(person.pk, keys)}
     problems = {key: problem for key in keys if (problem := _refusal(person, key, rooms.get(key)))}
     if problems:
+        for key, problem in problems.items():
+            # Whatever there is under the name: what is said of it must be the same.
+            problem.may_sign_in = key.startswith(HIDDEN_ROOM_PREFIX) and not person.is_authenticated
         first = next(iter(problems.values()))
         first.rooms = list(problems)
         raise first

@@ -13,12 +13,14 @@ operators   what only operators do, in the admin
 hooks       webhooks: made, tested, switched, withdrawn
 deliveries  what the companion of outgoing webhooks writes
 limits      what may not be done without end
+held_names  names that were given up
 strangers   into the queue, on to the next, out of it; pairing: who is paired with whom; reports: block, report
 log         the event of a change; taking rights away
 """
 
 from chat.actions.bots import add_bot, close_bot, make_bot
 from chat.actions.broadcasts import broadcast, rooms_of_broadcast
+from chat.actions.held_names import HELD, prune_held_names
 from chat.actions.hooks import (
     HOOKS_MAX,
     enable_hook,
@@ -60,7 +62,6 @@ from chat.actions.people import (
     make_first_administrator,
     make_guest,
     prune_guests,
-    seen,
     set_staff,
     setup_token,
     sign_out,
@@ -107,6 +108,7 @@ from chat.actions.tokens import (
 
 __all__ = [
     "DEFAULT_ROOM",
+    "HELD",
     "HOOKS_MAX",
     "IDEMPOTENCY_KEY_MAX",
     "INVITE_DAYS",
@@ -161,6 +163,7 @@ __all__ = [
     "open_direct_room",
     "post_message",
     "prune_guests",
+    "prune_held_names",
     "prune_strangers",
     "remove_member",
     "report_stranger",
@@ -170,7 +173,6 @@ __all__ = [
     "revoke",
     "room_data",
     "rooms_of_broadcast",
-    "seen",
     "set_role",
     "set_staff",
     "settle_report",

@@ -8,6 +8,7 @@ from django.db.models import Case, When
 from django.utils import timezone
 
 from chat import access
+from chat.actions.held_names import give_up
 from chat.actions.log import audit, lock, revoke
 from chat.actions.rooms import TITLE_MAX, hidden_name
 from chat.models import IncomingHook, Invite, Membership, Restore, Room, User, digest_of
@@ -165,9 +166,11 @@ def hand_over(actor: User | None, user: User) -> None:
 
 
 def _end_hook(room: Room, bot: User) -> None:
-    """The webhook that posts as `bot` goes with the membership, and the name is free for another one. What it posted
-    stays its own: so the user stays, and nobody speaks as it again."""
-    if IncomingHook.objects.filter(room=room, user=bot).delete()[0]:
+    """The webhook that posts as `bot` goes with the membership, and who made it can give another one its name. What it
+    posted stays its own: so the user stays, and nobody speaks as it again."""
+    hook = IncomingHook.objects.filter(room=room, user=bot).select_related("created_by").first()
+    if hook is not None and IncomingHook.objects.filter(pk=hook.pk).delete()[0]:
+        give_up(bot, holder=hook.created_by)
         bot.is_active, bot.display_name = False, ""
         bot.save(update_fields=["is_active", "display_name", "name_key"])
 

@@ -13,6 +13,7 @@ from django.db import transaction
 
 from chat import access
 from chat.actions import members, messages, people, rooms, tokens
+from chat.actions.held_names import end_guest, give_up
 from chat.actions.log import audit
 from chat.models import Membership, Room, User
 from chat.problems import Problem
@@ -174,6 +175,7 @@ def end_sessions(actor: User, user: User) -> None:
     with transaction.atomic():
         people.sign_out(user)
         user.sessions.all().delete()
+        end_guest(user)
         audit(actor, "end sessions", None, user)
 
 
@@ -200,6 +202,8 @@ def remove(actor: User, user: User) -> None:
         user.sessions.all().delete()
         members.hand_over(actor, user)
         _check_administrator_left(user)
+        for account in (user, *user.bots.all()):
+            give_up(account, with_username=True)
         audit(actor, "delete account", None, detail=user.username)
         User.objects.get(pk=user.pk).delete()
 

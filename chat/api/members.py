@@ -20,6 +20,7 @@ class MemberIn(Schema):
 class MemberOut(Schema):
     """A member of a room."""
 
+    id: str = Field(..., description="The `author` of their messages.")
     username: str
     name: str
     role: str = Field(..., description="owner, moderator or member.")

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from ninja import Router, Schema
+from ninja import Field, Router, Schema
 
 from chat import access, requester
 from chat.actions import iso
@@ -19,6 +19,7 @@ LISTED_MAX = 200
 class PresentOut(Schema):
     """Somebody who is present."""
 
+    id: str = Field(..., description="The `author` of their messages.")
     username: str
     name: str
     guest: bool
@@ -51,4 +52,10 @@ def people(request: HttpRequest, name: str) -> HttpResponse:
 
 def _person(row: Presence) -> dict[str, Any]:
     user = row.user
-    return {"username": user.username, "name": user.shown_name, "guest": user.is_guest, "since": iso(row.since)}
+    return {
+        "id": user.public_id,
+        "username": user.username,
+        "name": user.shown_name,
+        "guest": user.is_guest,
+        "since": iso(row.since),
+    }

@@ -22,6 +22,7 @@ class PairOut(Schema):
 
     room: str = Field(..., description="The room of the two: read, post and follow as in any room.")
     name: str = Field(..., description="What the partner calls you.")
+    id: str = Field(..., description="You in this pair: the `author` of your messages there.")
     partner: str = Field(..., description="What you call the partner.")
 
 

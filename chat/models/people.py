@@ -11,9 +11,16 @@ from django.utils import timezone
 from chat.names import PERSON_KEY_MAX, PERSON_NAME_MAX, is_key_of, person_key
 
 
+def new_id() -> str:
+    """An id for the wire that tells nothing."""
+    return secrets.token_hex(8)
+
+
 class User(AbstractUser):
     """A person or a bot: an account with Django's own auth, or a guest (a nickname, no password)."""
 
+    # On the wire, as the author of messages: it tells neither names nor row ids, and stays when the names change.
+    public_id = models.CharField(max_length=16, unique=True, default=new_id, editable=False)
     display_name = models.CharField(max_length=PERSON_NAME_MAX, blank=True)
     # The skeleton of the shown name (names.person_key): nobody speaks under a look-alike of it.
     name_key = models.CharField(max_length=PERSON_KEY_MAX, unique=True, editable=False)
@@ -23,7 +30,8 @@ class User(AbstractUser):
     is_bot = models.BooleanField(default=False)
     # Of a bot: the person who made it, and who makes its tokens.
     owner = models.ForeignKey("self", models.CASCADE, null=True, blank=True, related_name="bots", editable=False)
-    last_seen_at = models.DateTimeField(null=True, blank=True)
+    # When a guest signed out or was closed: the session is all that a guest has, so nobody comes back after it.
+    left_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     # The token by which this person makes the request, after access; None by a session.
     token: "ApiToken | None" = None
@@ -43,9 +51,16 @@ class User(AbstractUser):
         return (self.display_name or self.username)[:PERSON_NAME_MAX]
 
 
-def new_id() -> str:
-    """An id for the wire that tells nothing."""
-    return secrets.token_hex(8)
+class HeldName(models.Model):
+    """A name that somebody gave up. Until `until` nobody takes it but `user`, who had it last: what was said under it
+    would read as said by somebody else."""
+
+    key = models.CharField(max_length=PERSON_KEY_MAX, primary_key=True)  # the skeleton, as User.name_key
+    user = models.ForeignKey(User, models.SET_NULL, null=True, related_name="held_names")
+    until = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"name held until {self.until:%Y-%m-%d %H:%M}"
 
 
 def digest_of(secret: str) -> str:

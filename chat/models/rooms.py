@@ -50,7 +50,8 @@ WHERE name_key = %s AND deleted_at IS NULL
 _KNOWN = """
 id, name, visibility, rights, counter, pruned_through, archived_at, created,
     (SELECT role FROM chat_membership WHERE room_id = chat_room.id AND user_id = %s),
-    EXISTS (SELECT 1 FROM chat_user WHERE name_key IN (%s, %s, %s) OR username_key IN (%s, %s, %s)),
+    EXISTS (SELECT 1 FROM chat_user WHERE name_key IN (%s, %s, %s) OR username_key IN (%s, %s, %s))
+        OR EXISTS (SELECT 1 FROM chat_heldname WHERE key IN (%s, %s, %s) AND until > %s),
     (SELECT MIN(kind) FROM chat_restriction WHERE room_id = chat_room.id
         AND (user_id IN (%s, (SELECT owner_id FROM chat_user WHERE id = %s)) OR (address = %s AND address <> ''))
         AND (until IS NULL OR until > %s)),
@@ -64,7 +65,7 @@ _IS_FRESH = """
 (SELECT seen.rights + seen.losses FROM chat_room AS seen WHERE seen.id = chat_room.id) = rights + losses
 """
 _LOSE = "UPDATE chat_room SET losses = losses + 1 WHERE id = %s AND deleted_at IS NULL RETURNING *"
-_NO_NAMES = ("",) * 6
+_NO_NAMES = ("", "", "")
 # Every reader who comes back asks this. Written out, since the ORM takes five times as long to say the same.
 _STANDING = """
 SELECT id, name, name_key, title, topic, kind, visibility, notices, archived_at, deleted_at, rights, counter,
@@ -99,7 +100,7 @@ class RoomQuerySet(models.QuerySet["Room"]):
         gives the id back: ids have no hole.
         """
         stamp = connection.ops.adapt_datetimefield_value(now)
-        about = (user_id, *_NO_NAMES, user_id, user_id, "", stamp, user_id, user_id)
+        about = _about(user_id, _NO_NAMES, "", stamp)
         return self._claim(_CLAIM, [stamp, key], stamp, about)
 
     def claim_or_make(
@@ -108,12 +109,12 @@ class RoomQuerySet(models.QuerySet["Room"]):
         """As claim_event, and makes an open room when there is none (`is_new_room`). None for a deleted room.
 
         One statement instead of six (select for update, update, insert, membership, name): it also says which role
-        `user_id` has in the room, whether a name with `name_keys` is a person's, and whether `user_id` or, for who has
-        no account, `address` is banned or muted.
+        `user_id` has in the room, whether a name with `name_keys` is a person's or is held, and whether `user_id` or,
+        for who has no account, `address` is banned or muted.
         """
         stamp = connection.ops.adapt_datetimefield_value(now)
         values = [name, room_key(name), name, user_id, stamp, stamp]
-        about = (user_id, *name_keys, *name_keys, user_id, user_id, address, stamp, user_id, user_id)
+        about = _about(user_id, name_keys, address, stamp)
         return self._claim(_MAKE, values, stamp, about)
 
     def claim_loss(self, room_id: int) -> "Room | None":
@@ -132,6 +133,12 @@ class RoomQuerySet(models.QuerySet["Room"]):
                 return claim
             cursor.execute(f"SELECT {_KNOWN} FROM chat_room WHERE id = %s", [*about, claim.room_id])  # noqa: S608
             return _claimed(cursor.fetchone(), stamp)
+
+
+def _about(user_id: int | None, name_keys: tuple[str, str, str], address: str, stamp: Any) -> tuple[Any, ...]:
+    """The values of _KNOWN, in their order."""
+    names = (*name_keys, *name_keys, *name_keys, stamp)
+    return (user_id, *names, user_id, user_id, address, stamp, user_id, user_id)
 
 
 def _claimed(row: Sequence[Any], stamp: Any) -> ClaimedEvent:

@@ -55,9 +55,10 @@ def _page(request: HttpRequest, person: Person, names: list[str], user_name: str
         column["leave_url"] = _url(others, query)
         column["reload_url"] = _url(present, query)
     context = {
-        **page_context(user_name, transport),
+        **page_context(person, user_name, transport),
         "columns": columns,
-        "refusals": [(name, problem.detail) for name, problem in refusals],
+        "refusals": refusals,
+        "next": _url(names, []),
         "names": present,
         "change_url": _url(present, [("transport", transport)] if transport else []),
         "known": access.known_rooms(person)[:LISTED_MAX],

@@ -29,6 +29,8 @@ def broadcast(request: HttpRequest) -> HttpResponse:
     try:
         person = person_at(request)
         if not isinstance(person, User):
+            if text := request.POST.get("text"):  # signed out meanwhile: what was written is given back
+                return error_page(request, Problem("USER_HAS_TO_LOGIN", "You are not signed in any more."), text)
             return sign_in_first(request)
         access.check_broadcast(person)
     except Problem as problem:

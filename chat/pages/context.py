@@ -10,10 +10,12 @@ from chat import access
 from chat.history import Page
 from chat.names import clean_person_name
 from chat.problems import Problem
-from chat.requester import Person
+from chat.requester import Person, id_of
 
 TRANSPORTS = ("sse", "long-poll", "websocket")  # of `?transport=`; without it the page finds one that works
-NAME_TAKEN = "This name belongs to somebody here. If it is yours, sign in; otherwise choose another one."
+NAME_TAKEN = (
+    "This name belongs to somebody here, or did not long ago. If it is yours, sign in; otherwise choose another."
+)
 
 
 def visitor_name(posted: str) -> str:
@@ -25,9 +27,10 @@ def visitor_name(posted: str) -> str:
     return name
 
 
-def page_context(user_name: str, transport: str) -> dict[str, Any]:
-    """What every page with rooms has."""
+def page_context(person: Person, user_name: str, transport: str) -> dict[str, Any]:
+    """What every page with rooms has: `person` is whom it is for, `user_name` the name under which they write."""
     return {
+        "acting_as": id_of(person),
         "user_name": user_name,
         "transport": transport,
         "text_max": settings.MESSAGE_MAX_CHARS,

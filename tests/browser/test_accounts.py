@@ -71,7 +71,7 @@ def test_sign_up_out_and_in_again(visit: Callable[[str], Page], name: str, room:
     expect(page.locator("[data-chat]")).to_be_visible()
     # Another display name, from the next message on.
     page.get_by_role("link", name="Your profile").click()
-    fill(page, "Save the name", Name_that_others_see=f"{name} the second")
+    fill(page, "Save the name", Display_name=f"{name} the second")
     expect(page.get_by_role("status")).to_have_text("Saved.")
     page.goto(f"{page.url.split('/accounts')[0]}/{room}")
     say(page, "hello again")
@@ -82,7 +82,7 @@ def test_a_guest_becomes_an_account_and_keeps_what_they_wrote(
     visit: Callable[[str], Page], service: Service, name: str, room: str
 ) -> None:
     page = visit(f"/{room}")
-    page.get_by_role("link", name="Be a guest").click()
+    page.get_by_role("link", name="Keep a name on this device").click()
     fill(page, "Keep this name", Your_name=name)
     page.wait_for_url(f"**/{room}*")
     say(page, "as a guest")
@@ -107,7 +107,7 @@ def test_a_guest_becomes_an_account_and_keeps_what_they_wrote(
 
     wait_until(lambda: authors() == [name, name], 10, "the message of the account")  # shown before it is stored
     there.goto(f"{service.url}/accounts/close/")
-    fill(there, "Close the account", Your_password=f"{PASSWORD} two")
+    fill(there, "Close my account", Your_password=f"{PASSWORD} two")
     expect(there.get_by_label("Your name")).to_be_visible()
     assert service.post(room, "hi", name).status == 409
 

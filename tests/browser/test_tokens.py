@@ -57,7 +57,7 @@ def test_a_bot_is_made_added_and_speaks_with_a_badge_that_stays(visit: Open, par
     bob = chat(visit, party, "bob", garden)
     page = visit("alice", "/accounts/bots/", viewport=PHONE)
     page.get_by_label("User name").fill(f"robo-{garden}")
-    page.get_by_label("Name that others see").fill("The Robo")
+    page.get_by_label("Display name").fill("The Robo")
     page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_contain_text("The Robo is made")
     assert_fits_and_is_accessible(page)

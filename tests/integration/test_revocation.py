@@ -184,8 +184,9 @@ WAYS = {
     "account closed": ("", "actions.close_account(sam, bob)", "ROOM_INVALID"),
     "guest pruned": (
         "User.objects.filter(pk=bob.pk).update(is_guest=True)",
-        # Reading by a socket is a sign of life, so the time goes by afterwards.
-        "User.objects.filter(pk=bob.pk).update(last_seen_at=timezone.now() - timedelta(days=9000))\n"
+        # Reading keeps the session, so it ends and the time goes by afterwards.
+        "bob.sessions.update(expire_date=timezone.now())\n"
+        "User.objects.filter(pk=bob.pk).update(left_at=timezone.now() - timedelta(days=9000))\n"
         "actions.people.prune_guests(timezone.now() - timedelta(days=8000))",
         "ROOM_INVALID",
     ),

@@ -158,6 +158,7 @@ def test_meeting_and_parting_by_stream(crowd: Callable[[int], Crowd], transport:
     with follow(ann["last-event-id"], ann["room"]) as own:
         pair = visitors.do(1, "POST")["pair"]
         heard = wait_until(lambda: [one for one in list(own.seen) if one.type == "stranger"], 5)[0].json()
+        assert heard["pair"].pop("id") != pair["id"]
         assert heard["pair"] == {"room": pair["room"], "name": pair["partner"], "partner": pair["name"]}
     history = visitors.do(0, "GET", f"/rooms/{pair['room']}/messages/")
     with follow(f"{own.last_id},{history['last-event-id']}", ann["room"], pair["room"]) as both:

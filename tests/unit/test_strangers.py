@@ -464,10 +464,12 @@ def test_the_whole_way_by_rest(visitors: list[User]) -> None:
     assert (waiting["state"], waiting["pair"], waiting["look-again"]) == ("waiting", None, strangers.LOOK_ABSENT)
     pair = ben.post("/strangers/").json()["pair"]
     state = ann.get("/strangers/").json()
+    own = state["pair"].pop("id")
     assert state["pair"] == {"room": pair["room"], "name": pair["partner"], "partner": pair["name"]}
+    assert own != pair["id"]
     assert state["last-event-id"] == f"room-{state['room']}:2"
     said = ann.post(f"/rooms/{pair['room']}/messages/", {"text": "hello"})
-    assert (said.status_code, said.json()["from"]) == (201, pair["partner"])
+    assert (said.status_code, said.json()["from"], said.json()["author"]) == (201, pair["partner"], own)
     read = ben.get(f"/rooms/{pair['room']}/messages/").json()["messages"]
     assert [one["text"] for one in read] == ["hello"]
     assert ben.post("/strangers/here/").json()["state"] == "paired"

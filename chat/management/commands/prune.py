@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 class Command(BaseCommand):
     """Prunes once, or every so often until it is told to end."""
 
-    help = "Remove events older than RETENTION_HOURS, idle guests, sessions and counts of limits that are over."
+    help = "Remove events older than RETENTION_HOURS, idle guests; sessions, held names and counts that are over."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """--every SECONDS keeps it running."""
@@ -50,6 +50,7 @@ class Command(BaseCommand):
         now = timezone.now()
         events = eventlog.prune(now - timedelta(hours=settings.RETENTION_HOURS))
         guests = actions.prune_guests(now - timedelta(days=settings.GUEST_DAYS))
+        actions.prune_held_names(now)
         actions.prune_strangers()
         actions.forget_closings(now - CLOSINGS_KEPT)
         prune_tallies(now)
