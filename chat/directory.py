@@ -19,15 +19,16 @@ from chat.models import (
     Room,
     Stranger,
     User,
+    digest_of,
 )
-from chat.names import has_control_characters, person_key
+from chat.names import has_control_characters, is_segment, person_key
 from chat.problems import Problem
 from chat.requester import Person
 
 ROOMS_MAX = 200
 MEMBERS_MAX = 1000
 DELIVERIES_MAX = 100
-INVITE_ID = TOKEN_ID = 16  # hex digits of the digest, which is random
+INVITE_ID = TOKEN_ID = RESTRICTION_ID = 16  # hex digits of a digest
 
 
 def rooms(person: Person, after: str, limit: int) -> tuple[list[Room], bool]:
@@ -285,8 +286,12 @@ def block_data(block: Block) -> dict[str, Any]:
 
 def _restriction_id(restriction: Restriction) -> str:
     """Kind and whom: there is one of each. No user name holds a colon, and no part of a URL's path a slash."""
-    whom = restriction.user.username if restriction.user else f":{restriction.address.partition('/')[0]}"
-    return f"{restriction.kind}:{whom}"
+    if restriction.user:
+        return f"{restriction.kind}:{restriction.user.username}"
+    address = restriction.address.partition("/")[0]
+    if not is_segment(address.replace(":", "")):  # no address at all: TRUSTED_PROXIES is too large
+        address = digest_of(address)[:RESTRICTION_ID]
+    return f"{restriction.kind}::{address}"
 
 
 def _one_user(username: str, missing: str, **which: Any) -> User:

@@ -42,7 +42,7 @@ def is_setup_token(token: str) -> bool:
 
 def make_first_administrator(username: str, password: str) -> User:
     """Make the first administrator. Raises ValidationError for a bad name, or when somebody was faster."""
-    user = User(username=username, is_staff=True, is_superuser=True)
+    user = User(username=User.normalize_username(username), is_staff=True, is_superuser=True)
     user.set_password(password)
     user.full_clean()
     _check_username(username)
@@ -241,8 +241,9 @@ def _save_new(user: User, field: str, password: str | None, wrong: dict[str, lis
         user.full_clean(exclude=["password"])
     with _gathered(wrong):
         _check_username(user.username)
-    with _gathered(wrong):
-        _check_free(user, field)
+    if "username" not in wrong:  # the database can't be asked for all that is no name
+        with _gathered(wrong):
+            _check_free(user, field)
     if password is not None:
         with _gathered(wrong):
             _set_password(user, password)

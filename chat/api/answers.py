@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from chat import access, requester
 from chat.models import Scope, User
+from chat.problems import Problem
 
 READ_REFUSALS = frozenset({400, 401, 403, 404, 503})
 WRITE_REFUSALS = frozenset({400, 401, 403, 404, 409, 413, 415, 422, 429, 503})
@@ -37,6 +38,14 @@ def words(given: list[str] | str) -> list[str]:
 def done() -> HttpResponse:
     """204: it is done, and there is nothing to say."""
     return HttpResponse(status=204)
+
+
+def check_confirmed(confirm: str, name: str, what: str) -> None:
+    """Raise Problem unless `confirm` names what a DELETE destroys as a whole.
+
+    Clients collapse addresses: a request that means a part of it (`…/members/../`) can arrive at the whole."""
+    if confirm != name:
+        raise Problem("CONFIRM_REQUIRED", f"Nothing was deleted: {what} goes by ?confirm={name}.")
 
 
 def body_of(schema: str, *, required: bool = True, patch: bool = False) -> dict[str, Any]:

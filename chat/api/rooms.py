@@ -6,10 +6,11 @@ from ninja import Field, Router, Schema
 from ninja.params.functions import Query  # ninja's own `Query` is typed for annotations only
 
 from chat import access, actions, directory, requester
-from chat.api.answers import READ_REFUSALS, WRITE_REFUSALS, answer, body_of, done, writer
+from chat.api.answers import READ_REFUSALS, WRITE_REFUSALS, answer, body_of, check_confirmed, done, writer
 from chat.api.schemas import ProblemOut, RoomOut, one_of
 from chat.models import Room
-from chat.names import ROOM_NAME_RULE
+from chat.names import ROOM_NAME_RULE, room_key
+from chat.problems import Problem
 
 router = Router(tags=["rooms"])
 
@@ -88,13 +89,21 @@ def read_room(request: HttpRequest, name: str) -> HttpResponse:
 def change_room(request: HttpRequest, name: str, body: RoomChangeIn) -> HttpResponse:
     """Change what is given; readers get `room-changed`. For owners. Made private, a room gets another name."""
     person = writer(request)
+    # Else a change of a part (`…/members/../`) that a client sends here would look as if it had been made.
+    if not body.model_fields_set:
+        raise Problem("PARAMETER_INVALID", f"Nothing to change: send one of {', '.join(RoomChangeIn.model_fields)}.")
     room = access.known_room(person, name)
     return answer(directory.room_data(actions.change_room(person, room, **body.dict(exclude_none=True))))
 
 
 @router.delete("/{name}/", response={204: None, WRITE_REFUSALS: ProblemOut}, summary="Delete a room")
-def delete_room(request: HttpRequest, name: str) -> HttpResponse:
+def delete_room(
+    request: HttpRequest, name: str, confirm: str = Query("", description="The room's name once more, needed.")
+) -> HttpResponse:
     """Delete a room with all that was said in it. Its name is never given again. For owners."""
     person = writer(request)
-    actions.delete_room(person, access.known_room(person, name))
+    room = access.known_room(person, name)
+    access.check_own(person, room)
+    check_confirmed(room_key(confirm), room.name_key, "a room")
+    actions.delete_room(person, room)
     return done()

@@ -63,9 +63,8 @@ def delete(request: HttpRequest, name: str) -> HttpResponse:
         room = access.known_room(person, name)
         access.check_own(person, room)
         if " ".join(request.POST.get("confirm", "").split()) != room.title:
-            raise Problem(
-                "PARAMETER_INVALID", f"Nothing was deleted: to delete the room, write its title, {room.title}."
-            )
+            words = f"Nothing was deleted: to delete the room, write its title, {room.title}."
+            raise Problem("CONFIRM_REQUIRED", words)
         actions.delete_room(person, room)
     except Problem as problem:
         return _page(request, name, "delete", problem)

@@ -164,7 +164,7 @@ class TestMake:
 WRITES = [
     ("post", "/rooms/", {"name": "new"}),
     ("patch", "/rooms/open/", {"title": "t"}),
-    ("delete", "/rooms/open/", None),
+    ("delete", "/rooms/open/?confirm=open", None),
     ("post", "/rooms/open/members/", None),
     ("post", "/rooms/open/invites/", None),
     ("post", "/rooms/open/restrictions/", {"kind": "mute", "username": "bob"}),
@@ -203,7 +203,7 @@ STATEMENTS = [
     (9, "post", "/rooms/", {"name": "new"}),
     (10, "patch", "/rooms/open/", {"topic": "t"}),
     (18, "patch", "/rooms/open/", {"visibility": "private"}),
-    (13, "delete", "/rooms/open/", None),
+    (13, "delete", "/rooms/open/?confirm=Open", None),
     (8, "post", "/rooms/open/members/", None),
     (11, "patch", "/rooms/open/members/bob/", {"role": "moderator"}),
     (13, "delete", "/rooms/open/members/bob/", None),
