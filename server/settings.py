@@ -47,6 +47,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "chat.middleware.bare_heads",
     "chat.middleware.security_headers",
+    "chat.spellings.last_slash",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "chat.middleware.Refusals",
@@ -61,6 +62,7 @@ MIDDLEWARE = [
     "chat.limits.Limits",
 ]
 ROOT_URLCONF = "server.urls"
+APPEND_SLASH = False  # a redirect turns a POST into a GET: see chat.spellings
 WSGI_APPLICATION = "server.wsgi.application"
 TEMPLATES = [
     {

@@ -106,6 +106,9 @@ class World:
             "restrictions/<id>": f"restrictions/{cell.get('restriction')}",
         }.items():
             path = path.replace(name, str(value))
+        if "<pair>" in path:
+            pair = self.service.get("/strangers/", self._browser(headers)).json().get("pair")
+            path = path.replace("<pair>", pair["room"] if pair else "")
         body = self._body(request, cell)
         kind = {"Content-Type": "application/json"} if body else {}
         if request.endswith(IN_A_BROWSER):
