@@ -6,7 +6,7 @@ Nothing here tells of rooms one may not know of: no row ids, which count over al
 
 from typing import Any
 
-from chat import access, actions, eventlog
+from chat import actions, eventlog
 from chat.models import (
     ApiToken,
     Block,
@@ -23,23 +23,10 @@ from chat.models import (
 )
 from chat.names import has_control_characters, is_segment, person_key
 from chat.problems import Problem
-from chat.requester import Person
 
-ROOMS_MAX = 200
 MEMBERS_MAX = 1000
 DELIVERIES_MAX = 100
 INVITE_ID = TOKEN_ID = RESTRICTION_ID = 16  # hex digits of a digest
-
-
-def rooms(person: Person, after: str, limit: int) -> tuple[list[Room], bool]:
-    """At most `limit` rooms that `person` may know of, by name behind `after`, and whether there are more. One query.
-
-    Raises Problem.
-    """
-    if has_control_characters(after):  # PostgreSQL takes no NUL
-        raise Problem("PARAMETER_INVALID", "after is a room's name.")
-    found = list(access.known_rooms(person).filter(name_key__gt=after.lower())[: limit + 1])
-    return found[:limit], len(found) > limit
 
 
 def room_data(room: Room) -> dict[str, Any]:

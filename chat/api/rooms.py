@@ -5,7 +5,7 @@ from django.utils.http import urlencode
 from ninja import Field, Router, Schema
 from ninja.params.functions import Query  # ninja's own `Query` is typed for annotations only
 
-from chat import access, actions, directory, requester
+from chat import access, actions, directory, limits, requester, roomlists
 from chat.api.answers import READ_REFUSALS, WRITE_REFUSALS, answer, body_of, check_confirmed, done, writer
 from chat.api.schemas import ProblemOut, RoomOut, one_of
 from chat.models import Room
@@ -37,7 +37,7 @@ class RoomChangeIn(Schema):
 class RoomsOut(Schema):
     """A page of the rooms that one may know of."""
 
-    rooms: list[RoomOut] = Field(..., description="By name.")
+    rooms: list[RoomOut] = Field(..., description="One's own first, then the others; each by name.")
 
 
 @router.get(
@@ -47,15 +47,16 @@ class RoomsOut(Schema):
 )
 def list_rooms(
     request: HttpRequest,
-    after: str = Query("", max_length=64, description="Rooms whose names come behind this one."),
-    limit: int = Query(directory.ROOMS_MAX, ge=1, le=directory.ROOMS_MAX),
+    after: str = Query("", max_length=64, description="Rooms that come behind this one."),
+    limit: int = Query(roomlists.ROOMS_MAX, ge=1, le=roomlists.ROOMS_MAX),
+    mine: bool | None = Query(None, description="true: only rooms that you belong to; false: only the others."),
 ) -> HttpResponse:
-    """The rooms that you may know of, by name, with a `Link` header to the next page."""
-    rooms, has_more = directory.rooms(requester.reader_of(request), after, limit)
+    """The rooms that you may know of: yours first, then the others, each by name; with a `Link` header to the next
+    page. Rooms in which only visitors have posted are listed for nobody."""
+    rooms, following = roomlists.page(requester.reader_of(request), after, limit, mine)
     response = answer({"rooms": [directory.room_data(room) for room in rooms]})
-    if has_more:
-        query = urlencode([("after", rooms[-1].name), ("limit", limit)])
-        response["Link"] = f'<{request.path}?{query}>; rel="next"'
+    if following:
+        response["Link"] = f'<{request.path}?{urlencode([*following.items(), ("limit", limit)])}>; rel="next"'
     return response
 
 
@@ -68,7 +69,8 @@ def list_rooms(
 def create_room(request: HttpRequest, body: RoomIn) -> HttpResponse:
     """Make a room; you are its owner."""
     person = writer(request)
-    room = actions.create_room(person, body.name, title=body.title, topic=body.topic, visibility=body.visibility)
+    fields = {"title": body.title, "topic": body.topic, "visibility": body.visibility}
+    room = actions.create_room(person, body.name, **fields, limits=limits.of_room(request))
     response = answer(directory.room_data(room), 201)
     response["Location"] = f"{request.path}{room.name}/"
     return response
