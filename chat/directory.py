@@ -1,10 +1,11 @@
-"""Reading who and what there is: rooms one may know, their members, invites, mutes and bans, webhooks, as they are on
-the wire.
+"""Reading who and what there is: a room, its members, invites, mutes and bans, webhooks, as they are on the wire.
 
 Nothing here tells of rooms one may not know of: no row ids, which count over all rooms.
 """
 
 from typing import Any
+
+from django.db.models import Case, Q, When
 
 from chat import actions, eventlog
 from chat.models import (
@@ -24,9 +25,12 @@ from chat.models import (
 from chat.names import has_control_characters, is_segment, person_key
 from chat.problems import Problem
 
-MEMBERS_MAX = 1000
+MEMBERS_MAX = 1000  # of a page
 DELIVERIES_MAX = 100
 INVITE_ID = TOKEN_ID = RESTRICTION_ID = 16  # hex digits of a digest
+
+_RANK = Case(When(role=Membership.Role.OWNER, then=0), When(role=Membership.Role.MODERATOR, then=1), default=2)
+_ORDER = ("rank", "user__is_guest", "joined", "pk")
 
 
 def room_data(room: Room) -> dict[str, Any]:
@@ -57,11 +61,18 @@ def member_data(membership: Membership) -> dict[str, Any]:
     }
 
 
-def members(room: Room) -> list[Membership]:
-    """The members, owners first and then by when they joined, at most MEMBERS_MAX. One query."""
-    rank = [Membership.Role.OWNER, Membership.Role.MODERATOR, Membership.Role.MEMBER]
-    found = Membership.objects.filter(room=room).select_related("user").order_by("joined", "pk")[:MEMBERS_MAX]
-    return sorted(found, key=lambda membership: rank.index(Membership.Role(membership.role)))
+def members(room: Room, after: str = "", limit: int = MEMBERS_MAX) -> tuple[list[Membership], bool]:
+    """At most `limit` members behind the one of the user name `after`, and whether there are more: owners, moderators,
+    people with an account, then guests, of whom a crowd hides nobody; each by when they joined. Raises Problem."""
+    found = Membership.objects.filter(room=room).annotate(rank=_RANK).select_related("user").order_by(*_ORDER)
+    if after:
+        last = found.filter(user=member(room, after)).values_list(*_ORDER).get()
+        behind = Q()
+        for number, (field, value) in enumerate(zip(_ORDER, last, strict=True)):
+            behind |= Q(**dict(zip(_ORDER[:number], last[:number], strict=True)), **{f"{field}__gt": value})
+        found = found.filter(behind)
+    listed: list[Any] = list(found[: limit + 1])
+    return listed[:limit], len(listed) > limit
 
 
 def member(room: Room, username: str) -> User:

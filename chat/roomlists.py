@@ -1,6 +1,7 @@
 """Lists of rooms: one's own first, so that what others make hides nobody's."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Any
 
 from django.db.models import Count
@@ -14,26 +15,35 @@ from chat.requester import Person
 ROOMS_MAX = 200  # of a page
 
 
-def page(person: Person, after: str, limit: int, mine: bool | None = None) -> tuple[list[Room], dict[str, str]]:
+class Own(StrEnum):
+    """What of one's own rooms a list has."""
+
+    FIRST = "first"
+    ONLY = "only"
+    NONE = "none"
+
+
+def page(person: Person, after: str, limit: int, own: Own | None = None) -> tuple[list[Room], dict[str, str]]:
     """At most `limit` rooms for a list, and the query of the next page, empty when there is none. Raises Problem.
 
     One's own come first and then the others, each by name: what others make pushes nobody's own rooms off a page.
-    `mine` asks for one of the two only. Behind a room that is not one's own come all that are behind it by name, as
-    clients expect that know of no order but that. At most three queries.
+    Behind a name come all rooms that are behind it by name, for clients that make the address of the next page by
+    themselves; that of the query says in which of the two groups it goes on. At most two queries.
     """
     if has_control_characters(after):  # PostgreSQL takes no NUL
         raise Problem("PARAMETER_INVALID", "after is a room's name.")
-    key, own, others = room_key(after), access.own_rooms(person), access.other_rooms(person)
-    if mine is not None:
-        return _slice(own if mine else others, key, limit, mine="true" if mine else "false")
-    if key and not own.filter(name_key=key).exists():
+    key, mine, others = room_key(after), access.own_rooms(person), access.other_rooms(person)
+    if own is None and key:
         return _slice(access.known_rooms(person), key, limit)
-    found, following = _slice(own, key, limit)
-    if following:
+    if own == Own.NONE:
+        return _slice(others, key, limit, mine=own)
+    own = own or Own.FIRST
+    found, following = _slice(mine, key, limit, mine=own)
+    if following or own == Own.ONLY:
         return found, following
-    rest, following = _slice(others, "", limit - len(found), mine="false")
+    rest, following = _slice(others, "", limit - len(found), mine=Own.NONE)
     if following and not rest:  # the page is full of one's own
-        following = {"after": found[-1].name}
+        following = {"after": found[-1].name, "mine": own}
     return found + rest, following
 
 

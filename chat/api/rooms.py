@@ -13,6 +13,7 @@ from chat.names import ROOM_NAME_RULE, room_key
 from chat.problems import Problem
 
 router = Router(tags=["rooms"])
+MINE = Query(None, description="Rooms that you belong to: first, only those, or none of them.")
 
 
 class RoomIn(Schema):
@@ -49,10 +50,10 @@ def list_rooms(
     request: HttpRequest,
     after: str = Query("", max_length=64, description="Rooms that come behind this one."),
     limit: int = Query(roomlists.ROOMS_MAX, ge=1, le=roomlists.ROOMS_MAX),
-    mine: bool | None = Query(None, description="true: only rooms that you belong to; false: only the others."),
+    mine: roomlists.Own | None = MINE,
 ) -> HttpResponse:
     """The rooms that you may know of: yours first, then the others, each by name; with a `Link` header to the next
-    page. Rooms in which only visitors have posted are listed for nobody."""
+    page. Rooms in which only visitors have posted are on no list."""
     rooms, following = roomlists.page(requester.reader_of(request), after, limit, mine)
     response = answer({"rooms": [directory.room_data(room) for room in rooms]})
     if following:

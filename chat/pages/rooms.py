@@ -72,8 +72,8 @@ def _page(request: HttpRequest, form: dict[str, str], problem: Problem | None) -
     """One's own rooms stand first, whatever others have made; further pages have the one or the other."""
     person = requester.viewer_of(request)
     after, own_after = request.GET.get("after", ""), request.GET.get("mine", "")
-    mine, more_mine = ([], {}) if after else _rooms(person, own_after, mine=True)
-    others, more = ([], {}) if own_after else _rooms(person, after, mine=False)
+    mine, more_mine = ([], {}) if after else _rooms(person, own_after, roomlists.Own.ONLY)
+    others, more = ([], {}) if own_after else _rooms(person, after, roomlists.Own.NONE)
     sizes = roomlists.sizes(mine + others)
     for room in mine + others:
         room.size, room.may_moderate = sizes.get(room.pk, 0), access.can_moderate(person, room)
@@ -93,6 +93,6 @@ def _page(request: HttpRequest, form: dict[str, str], problem: Problem | None) -
     return page_response(request, "rooms.html", context, problem)
 
 
-def _rooms(person: Person, after: str, *, mine: bool) -> tuple[list[Any], dict[str, str]]:
+def _rooms(person: Person, after: str, own: roomlists.Own) -> tuple[list[Any], dict[str, str]]:
     """A page of rooms, to which the template's fields can be added; nothing behind what is no name."""
-    return roomlists.page(person, after, roomlists.ROOMS_MAX, mine) if after.isprintable() else ([], {})
+    return roomlists.page(person, after, roomlists.ROOMS_MAX, own) if after.isprintable() else ([], {})

@@ -26,7 +26,7 @@ export async function whatBecameOf(name, title, isSignedIn) {
 /** The private rooms that one belongs to, all pages of them. */
 async function privateRooms() {
   const rooms = [];
-  let next = `/rooms/?${new URLSearchParams({ mine: true, after: PRIVATE })}`;
+  let next = `/rooms/?${new URLSearchParams({ mine: "only", after: PRIVATE })}`;
   while (next) {
     const answer = await get(next);
     if (!answer?.ok) break;
