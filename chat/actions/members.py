@@ -30,7 +30,7 @@ def join_room(person: Person, room: Room) -> tuple[Membership, bool]:
 
 def add_member(room: Room, user: User, role: str = Membership.Role.MEMBER) -> tuple[Membership, bool]:
     """Make somebody a member, and say whether it is new. A room that only visitors posted in is on lists from the first
-    member with an account on. Must run in a transaction that has locked the room."""
+    member with an account on. Must run in a transaction."""
     found = Membership.objects.get_or_create(room=room, user=user, defaults={"role": role})
     if found[1] and not room.listed and access.is_listing(user):
         Room.objects.filter(pk=room.pk).update(listed=True)
