@@ -22,8 +22,9 @@ from chat.models import (
     User,
     digest_of,
 )
-from chat.names import has_control_characters, is_segment, person_key
+from chat.names import has_control_characters, person_key
 from chat.problems import Problem
+from chat.requester import parse_network
 
 MEMBERS_MAX = 1000  # of a page
 DELIVERIES_MAX = 100
@@ -286,10 +287,11 @@ def _restriction_id(restriction: Restriction) -> str:
     """Kind and whom: there is one of each. No user name holds a colon, and no part of a URL's path a slash."""
     if restriction.user:
         return f"{restriction.kind}:{restriction.user.username}"
-    address = restriction.address.partition("/")[0]
-    if not is_segment(address.replace(":", "")):  # no address at all: TRUSTED_PROXIES is too large
-        address = digest_of(address)[:RESTRICTION_ID]
-    return f"{restriction.kind}::{address}"
+    try:
+        whom = parse_network(restriction.address).partition("/")[0]
+    except ValueError:  # no address at all: where TRUSTED_PROXIES is too large, it is the client's to say
+        whom = digest_of(restriction.address)[:RESTRICTION_ID]
+    return f"{restriction.kind}::{whom}"
 
 
 def _one_user(username: str, missing: str, **which: Any) -> User:
