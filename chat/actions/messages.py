@@ -227,7 +227,7 @@ def _store_message(draft: _Draft, room_name: str) -> Posted:
     if claim.name_taken and not draft.person.is_authenticated:
         raise Problem("NAME_TAKEN", "This name is somebody's here, or looks like it: choose another one.")
     if claim.is_new_room:
-        take(draft.room_limits, words=TOO_MANY_ROOMS)  # last of all locks, so that nobody waits for this one with it
+        take(draft.room_limits, words=TOO_MANY_ROOMS)  # the last row to lock: no two posts wait for each other
     message = Message.objects.create(
         room_id=claim.room_id,
         eid=claim.eid,

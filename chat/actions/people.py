@@ -91,6 +91,9 @@ def become_account(user: User, username: str, password: str) -> User:
         raise ValidationError("You have an account already.")
     user.username, user.is_guest = User.normalize_username(username), False
     _save_new(user, "username", password, {})
+    # As if they joined now. Each by itself: who locks several rooms does it in one order.
+    for room_id in Room.objects.filter(memberships__user=user, listed=False).values_list("pk", flat=True):
+        Room.objects.filter(pk=room_id).update(listed=True)
     return user
 
 

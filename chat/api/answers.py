@@ -45,7 +45,7 @@ def check_confirmed(confirm: str, name: str, what: str) -> None:
 
     Clients collapse addresses: a request that means a part of it (`…/members/../`) can arrive at the whole."""
     if confirm != name:
-        raise Problem("CONFIRM_REQUIRED", f"Nothing was deleted: {what} goes by ?confirm={name}.")
+        raise Problem("CONFIRM_REQUIRED", f"Nothing was deleted. To delete {what}, name it: ?confirm={name}.")
 
 
 def body_of(schema: str, *, required: bool = True, patch: bool = False) -> dict[str, Any]:

@@ -134,7 +134,7 @@ def block(request: HttpRequest) -> HttpResponse:
 def forget_blocks(request: HttpRequest, confirm: str = Query("", description="`all`, needed.")) -> HttpResponse:
     """Be ready to meet everybody again whom you blocked."""
     user = actions.check_stranger(writer(request, Scope.POST))
-    check_confirmed(confirm, "all", "the whole list")
+    check_confirmed(confirm, "all", "the whole list of blocks")
     actions.forget_blocks(user)
     return done()
 

@@ -71,7 +71,7 @@ def suggested_name(title: str) -> str:
 def _page(request: HttpRequest, form: dict[str, str], problem: Problem | None) -> HttpResponse:
     """One's own rooms stand first, whatever others have made; further pages have the one or the other."""
     person = requester.viewer_of(request)
-    after, own_after = request.GET.get("after", ""), request.GET.get("mine", "")
+    after, own_after = request.GET.get("after", ""), request.GET.get("own_after", "")
     mine, more_mine = ([], {}) if after else _rooms(person, own_after, roomlists.Own.ONLY)
     others, more = ([], {}) if own_after else _rooms(person, after, roomlists.Own.NONE)
     sizes = roomlists.sizes(mine + others)

@@ -76,7 +76,7 @@ class TestOwnRooms:
         pages = [client.get("/rooms/", headers=HTML)]
         while after := pages[-1].context["mine_after"]:
             assert "More of your rooms" in pages[-1].text
-            pages.append(client.get("/rooms/", {"mine": after}, headers=HTML))
+            pages.append(client.get("/rooms/", {"own_after": after}, headers=HTML))
         own = [room.name for page in pages for room in page.context["mine"]]
         assert (len(own), len(set(own)), "zoo" in own, len(pages)) == (232, 232, True, 2)
         assert pages[-1].context["others"] == []

@@ -122,6 +122,11 @@ def accept_invite(who: str) -> Callable[[People, Room], object]:
     return accept
 
 
+def become_account(people: People, room: Room) -> None:
+    actions.join_room(people["gina"], known(people["gina"], room))
+    actions.become_account(people["gina"], "regina", "a long enough password")
+
+
 LISTING: dict[str, tuple[bool, Callable[[People, Room], object]]] = {
     "a post by an account": (True, post("bob")),
     "a post by staff": (True, post("sam")),
@@ -133,6 +138,7 @@ LISTING: dict[str, tuple[bool, Callable[[People, Room], object]]] = {
     "an invitation": (True, accept_invite("bob")),
     "a bot that is added": (True, add_bot),
     "a webhook that posts there": (True, make_incoming),
+    "a guest who joined and makes an account": (True, become_account),
     "an operator who adds an account": (True, add_by_operator("bob")),
     "a post by a visitor": (False, lambda people, room: by_visitor(people)),
     "a post by a guest": (False, post("gina")),
