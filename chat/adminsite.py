@@ -15,6 +15,8 @@ from django.http import HttpRequest, HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.decorators import method_decorator
+from django.views.decorators.http import require_safe
+from django.views.generic import RedirectView
 
 from chat import actions
 from chat.actions import operators
@@ -76,9 +78,23 @@ class ChatAdminSite(admin.AdminSite):
     index_title = "Administration"
     site_url = None  # its link is in templates/admin/base_site.html
 
+    # It redirects by the last slash, see chat.spellings.
+    final_catch_all_view = False
+
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
-        """Every page but that to sign in, see readable."""
-        return super().admin_view(readable(view), cacheable)
+        """Every page but that to sign in, see readable. Who may not see it is sent there, or refused a change."""
+        if getattr(view, "view_class", None) is RedirectView:  # the addresses of rows in Django's old admin
+            view = require_safe(view)
+        answer = super().admin_view(readable(view), cacheable)
+
+        @wraps(answer)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if request.method in ("GET", "HEAD") or self.has_permission(request):
+                return answer(request, *args, **kwargs)
+            code = "ROOM_ACCESS_DENIED" if request.user.is_authenticated else "USER_HAS_TO_LOGIN"
+            return error_page(request, Problem(code, "Sign in as staff first: nothing was changed."))
+
+        return guarded
 
     @method_decorator(readable)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:

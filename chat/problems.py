@@ -38,6 +38,7 @@ STATUS = {
     "ADDRESS_TOO_LONG": 414,
     "CONTENT_TYPE_UNSUPPORTED": 415,
     "EXPECTATION_FAILED": 417,
+    "CONFIRM_REQUIRED": 422,
     "NAME_INVALID": 422,
     "TEXT_INVALID": 422,
     "URL_INVALID": 422,
@@ -130,8 +131,11 @@ def prefers_html(request: HttpRequest) -> bool:
     return "text/html" in accept and not accept.startswith("application/json")
 
 
-def error_page(request: HttpRequest, problem: Problem, draft: str = "") -> HttpResponse:
-    """A refusal as a page for browsers, as a problem document for programs. `draft` is a text that was not sent."""
+def error_page(request: HttpRequest, problem: Problem, draft: str = "", back: str = "") -> HttpResponse:
+    """A refusal as a page for browsers, as a problem document for programs.
+
+    `draft` is a text that was not sent, `back` the path to which signing in leads: for a form whose page has its address.
+    """
     if not prefers_html(request):
         return problem_response(problem)
     heading = HEADINGS.get(problem.status, "Something went wrong")
@@ -139,7 +143,7 @@ def error_page(request: HttpRequest, problem: Problem, draft: str = "") -> HttpR
         "problem": problem.as_dict() | {"detail": problem.shown},
         "heading": HEADINGS[401] if problem.may_sign_in else heading,
         "sign_in": problem.sign_in,
-        "next": request.path if request.method in ("GET", "HEAD") else "/",
+        "next": back or (request.path if request.method in ("GET", "HEAD") else "/"),
         "draft": draft,
     }
     response = render(request, "error.html", context, status=problem.status)

@@ -48,6 +48,7 @@ MIDDLEWARE = [
     "chat.middleware.bare_heads",
     "chat.middleware.security_headers",
     "chat.stream.grip.signed_only",
+    "chat.spellings.last_slash",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "chat.middleware.Refusals",
@@ -62,6 +63,7 @@ MIDDLEWARE = [
     "chat.limits.Limits",
 ]
 ROOT_URLCONF = "server.urls"
+APPEND_SLASH = False  # a redirect turns a POST into a GET: see chat.spellings
 WSGI_APPLICATION = "server.wsgi.application"
 TEMPLATES = [
     {
@@ -193,6 +195,9 @@ ADDRESS_POST_LIMIT = env.rate("ADDRESS_POST_LIMIT", "1200/minute")
 WRITE_LIMIT = env.rate("WRITE_LIMIT", "240/minute")
 ADDRESS_WRITE_LIMIT = env.rate("ADDRESS_WRITE_LIMIT", "2400/minute")
 ADDRESS_SIGN_UP_LIMIT = env.rate("ADDRESS_SIGN_UP_LIMIT", "30/hour")
+ADDRESS_ROOM_LIMIT = env.rate("ADDRESS_ROOM_LIMIT", "30/hour")
+# A room in which only visitors posted, and nobody for so long, loses its messages.
+VISITOR_ROOM_DAYS = env.integer("VISITOR_ROOM_DAYS", 30, at_least=1, at_most=3650)
 # Whether it is announced who enters and leaves; never in rooms with more people present than this.
 NOTICES = env.boolean("NOTICES", True)
 NOTICES_MAX = env.integer("NOTICES_MAX", 30, at_least=0, at_most=1000)

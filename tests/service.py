@@ -36,7 +36,10 @@ from django.core.management import call_command
 call_command("migrate", verbosity=0)
 call_command("setup")
 """
-LIMITS = ("POST_LIMIT", "TOKEN_POST_LIMIT", "ADDRESS_POST_LIMIT", "WRITE_LIMIT", "ADDRESS_WRITE_LIMIT")
+LIMITS = (
+    *("POST_LIMIT", "TOKEN_POST_LIMIT", "ADDRESS_POST_LIMIT", "WRITE_LIMIT", "ADDRESS_WRITE_LIMIT"),
+    "ADDRESS_ROOM_LIMIT",
+)
 
 
 def free_port() -> int:

@@ -2,6 +2,7 @@
 
 messages    post, edit, delete
 rooms       make, change, archive, delete; after a restore
+quiet       what was said in visitors' rooms, when they are quiet
 members     join, leave, invites, roles
 presence    who is in a room, kept by its companion
 moderation  mute, ban, remove; what is written into the audit
@@ -67,6 +68,7 @@ from chat.actions.people import (
     sign_out,
     sign_up,
 )
+from chat.actions.quiet import empty_quiet_rooms
 from chat.actions.reports import (
     REASON_MAX,
     admit_stranger,
@@ -135,6 +137,7 @@ __all__ = [
     "delete_message",
     "delete_room",
     "edit_message",
+    "empty_quiet_rooms",
     "enable_hook",
     "end_expired_tokens",
     "end_session",

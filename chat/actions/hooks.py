@@ -10,9 +10,9 @@ from django.utils import timezone
 from chat import access, outbound
 from chat.actions.held_names import take_back
 from chat.actions.log import audit, lock
-from chat.actions.members import end_membership
+from chat.actions.members import add_member, end_membership
 from chat.actions.people import NAME_TAKEN
-from chat.models import IncomingHook, Membership, OutgoingHook, Room, User, digest_of
+from chat.models import IncomingHook, OutgoingHook, Room, User, digest_of
 from chat.names import clean_person_name
 from chat.problems import Problem
 from chat.requester import Person
@@ -37,7 +37,7 @@ def make_incoming_hook(person: Person, room: Room, name: str) -> tuple[IncomingH
         room = lock(room)
         _check_number(room.incoming_hooks.count())
         bot = _make_bot(shown, maker)
-        Membership.objects.create(room=room, user=bot)
+        add_member(room, bot)
         hook = IncomingHook.objects.create(room=room, user=bot, digest=digest_of(secret), created_by=maker)
         audit(maker, "make incoming webhook", room, bot, shown)
     return hook, secret

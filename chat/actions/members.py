@@ -26,8 +26,16 @@ def join_room(person: Person, room: Room) -> tuple[Membership, bool]:
     when a ban, or the end of an open room, came in between."""
     user = access.check_signed_in(person)
     with transaction.atomic():
-        room = access.known_room(user, lock(room).name)
-        return Membership.objects.get_or_create(room=room, user=user)
+        return add_member(access.known_room(user, lock(room).name), user)
+
+
+def add_member(room: Room, user: User, role: str = Membership.Role.MEMBER) -> tuple[Membership, bool]:
+    """Make somebody a member, and say whether it is new. A room that only visitors posted in is on lists from the first
+    member with an account on. Must run in a transaction."""
+    found = Membership.objects.get_or_create(room=room, user=user, defaults={"role": role})
+    if found[1] and not room.listed and access.is_listing(user):
+        Room.objects.filter(pk=room.pk).update(listed=True)
+    return found
 
 
 def leave_room(person: Person, room: Room) -> None:
@@ -100,7 +108,7 @@ def accept_invite(person: Person, secret: str) -> Room:
     with transaction.atomic():
         lock(access.find_invite(user, secret).room)  # a ban, or a withdrawal, is before this or after it
         room = access.find_invite(user, secret).room
-        Membership.objects.get_or_create(room=room, user=user)
+        add_member(room, user)
     return room
 
 

@@ -11,8 +11,9 @@ from django.db.models import Q
 from django.utils import timezone
 
 from chat import access, eventlog
-from chat.actions.limits import Limit, take
+from chat.actions.limits import TOO_MANY_ROOMS, Limit, take
 from chat.actions.log import audit, claim, iso, log
+from chat.actions.rooms import DEFAULT_ROOM
 from chat.aliases import id_in_pair
 from chat.models import ClaimedEvent, Event, Message, Room, User
 from chat.names import clean_person_name, has_control_characters, is_room_name, person_key, person_keys, room_key
@@ -41,6 +42,7 @@ class _Draft:
     key: str | None
     address: str = ""
     limits: Sequence[Limit] = ()
+    room_limits: Sequence[Limit] = ()
 
     @property
     def poster(self) -> str:
@@ -58,17 +60,20 @@ def post_message(  # noqa: PLR0913 - all that a post can have
     kind: int = Message.Type.MESSAGE,
     address: str = "",
     limits: Sequence[Limit] = (),
+    room_limits: Sequence[Limit] = (),
 ) -> Posted:
     """Store a message and publish it. The first post of a room's name makes the room.
 
     `name` is the name to post under without an account; an account posts under its own. `key` is the client's
     idempotency key: the same post again answers the first message. `kind` is the message's type, 1 to 3 for
     moderators only. `address` is the network of who has no account. `limits` are what the post counts under, see
-    chat.limits; what was posted before under the same key is answered in spite of them. Raises Problem.
+    chat.limits; what was posted before under the same key is answered in spite of them. `room_limits` are what the room
+    counts under when the post makes it. Raises Problem.
     """
     check_type(kind)
     known = "" if person.is_authenticated and not person.is_guest else address
-    draft = _Draft(person, _check_name(person, name), check_text(text), kind, check_key(key), known, limits)
+    checked = (_check_name(person, name), check_text(text), kind, check_key(key))
+    draft = _Draft(person, *checked, known, limits, room_limits)
     try:
         with transaction.atomic():
             return _store_message(draft, room_name)
@@ -233,6 +238,8 @@ def _store_message(draft: _Draft, room_name: str) -> Posted:
         raise Problem(
             "NAME_TAKEN", "This name is, or was not long ago, somebody's here, or looks like it: choose another one."
         )
+    if claim.is_new_room:
+        take(draft.room_limits, words=TOO_MANY_ROOMS)  # the last row to lock: no two posts wait for each other
     message = Message.objects.create(
         room_id=claim.room_id,
         eid=claim.eid,
@@ -256,7 +263,12 @@ def _claim(draft: _Draft, room_name: str, now: datetime) -> ClaimedEvent:
         raise room_invalid()
     person = draft.person
     claim = Room.objects.claim_or_make(
-        room_name, now, user_id=person.pk, name_keys=person_keys(draft.name), address=draft.address
+        room_name,
+        now,
+        user_id=person.pk,
+        name_keys=person_keys(draft.name),
+        address=draft.address,
+        is_listed=access.is_listing(person) or room_key(room_name) == DEFAULT_ROOM,
     )
     if claim is None:  # a deleted room
         raise access.no_such_room(person, room_name)

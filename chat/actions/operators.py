@@ -40,7 +40,7 @@ def add_member(actor: User, room: Room, user: User, role: str) -> None:
     if not user.is_active or access.is_banned(user, room.pk):
         raise Problem("ROOM_ACCESS_DENIED", f"{user.username} is banned from this room, or the account is closed.")
     with transaction.atomic():
-        _, is_new = Membership.objects.get_or_create(room=room, user=user, defaults={"role": role})
+        _, is_new = members.add_member(room, user, role)
         if not is_new:
             raise Problem("PARAMETER_INVALID", f"{user.username} is a member already.")
         audit(actor, f"add {role}", room, user)

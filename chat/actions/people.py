@@ -44,7 +44,7 @@ def is_setup_token(token: str) -> bool:
 
 def make_first_administrator(username: str, password: str) -> User:
     """Make the first administrator. Raises ValidationError for a bad name, or when somebody was faster."""
-    user = User(username=username, is_staff=True, is_superuser=True)
+    user = User(username=User.normalize_username(username), is_staff=True, is_superuser=True)
     user.set_password(password)
     user.full_clean()
     _check_username(username)
@@ -93,6 +93,9 @@ def become_account(user: User, username: str, password: str) -> User:
         raise ValidationError("You have an account already.")
     user.username, user.is_guest = User.normalize_username(username), False
     _save_new(user, "username", password, {})
+    # As if they joined now. Each by itself: who locks several rooms does it in one order.
+    for room_id in Room.objects.filter(memberships__user=user, listed=False).values_list("pk", flat=True):
+        Room.objects.filter(pk=room_id).update(listed=True)
     return user
 
 
@@ -242,8 +245,9 @@ def _save_new(user: User, field: str, password: str | None, wrong: dict[str, lis
         user.full_clean(exclude=["password"])
     with _gathered(wrong):
         _check_username(user.username)
-    with _gathered(wrong):
-        _check_free(user, field)
+    if "username" not in wrong:  # the database can't be asked for all that is no name
+        with _gathered(wrong):
+            _check_free(user, field)
     if password is not None:
         with _gathered(wrong):
             _set_password(user, password)

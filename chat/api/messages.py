@@ -71,11 +71,16 @@ def post_message(request: HttpRequest, name: str, body: MessageIn) -> HttpRespon
     html = prefers_html(request)
     try:
         person = requester.person_of(request, Scope.POST, acting_as=body.acting_as)
-        key = request.headers.get("Idempotency-Key", body.client_id)
-        address = requester.network_of(request)
-        counted = limits.of_post(request, person)
         posted = actions.post_message(
-            person, name, body.text, name=body.from_, key=key, kind=body.type, address=address, limits=counted
+            person,
+            name,
+            body.text,
+            name=body.from_,
+            key=request.headers.get("Idempotency-Key", body.client_id),
+            kind=body.type,
+            address=requester.network_of(request),
+            limits=limits.of_post(request, person),
+            room_limits=limits.of_room(request),
         )
     except Problem as problem:
         if not html:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db.models import Case, When
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from ninja import Field, Router, Schema
@@ -39,12 +40,16 @@ class PeopleOut(Schema):
     summary="See who is present",
 )
 def people(request: HttpRequest, name: str) -> HttpResponse:
-    """The people in the room, who came first at first, at most 200 of them. Visitors without an account count for
-    nobody, and a program is present only while it holds `/rooms/<room>/presence/`."""
-    room = access.known_room(requester.reader_of(request), name)
+    """The people in the room, at most 200 of them: you, then people with an account, then guests, each who came first
+    at first. Visitors without an account count for nobody, and a program is present only while it holds
+    `/rooms/<room>/presence/`."""
+    person = requester.reader_of(request)
+    room = access.known_room(person, name)
     access.check_named(room)
     present = Presence.objects.filter(room=room, until__gt=timezone.now(), user__is_active=True)
-    found = list(present.select_related("user").order_by("since", "pk")[: LISTED_MAX + 1])
+    # One person can send a crowd of guests: it pushes nobody off the list.
+    order = (Case(When(user=person.pk, then=0), default=1), "user__is_guest", "since", "pk")
+    found = list(present.select_related("user").order_by(*order)[: LISTED_MAX + 1])
     count = present.count() if len(found) > LISTED_MAX else len(found)
     listed = [_person(row) for row in found[:LISTED_MAX]]
     return answer({"count": count, "people": listed})

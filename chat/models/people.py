@@ -5,10 +5,19 @@ from hashlib import sha256
 from typing import ClassVar, Self
 
 from django.contrib.auth.models import AbstractUser, UserManager
+from django.contrib.auth.validators import UnicodeUsernameValidator
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 
-from chat.names import PERSON_KEY_MAX, PERSON_NAME_MAX, is_key_of, person_key
+from chat.names import PERSON_KEY_MAX, PERSON_NAME_MAX, is_key_of, is_segment, person_key
+
+
+def validate_username(username: str) -> None:
+    """Refuse what is no user name, and what no address can name. Raises ValidationError."""
+    UnicodeUsernameValidator()(username)
+    if not is_segment(username):
+        raise ValidationError("A user name can't be dots alone: it is a part of addresses.")
 
 
 def new_id() -> str:
@@ -21,6 +30,13 @@ class User(AbstractUser):
 
     # On the wire, as the author of messages: it tells neither names nor row ids, and stays when the names change.
     public_id = models.CharField(max_length=16, unique=True, default=new_id, editable=False)
+    username = models.CharField(
+        max_length=150,
+        unique=True,
+        help_text="Letters, digits and @ . + - _",
+        validators=[validate_username],
+        error_messages={"unique": "A user with that username already exists."},
+    )
     display_name = models.CharField(max_length=PERSON_NAME_MAX, blank=True)
     # The skeleton of the shown name (names.person_key): nobody speaks under a look-alike of it.
     name_key = models.CharField(max_length=PERSON_KEY_MAX, unique=True, editable=False)
@@ -39,7 +55,9 @@ class User(AbstractUser):
     objects: ClassVar[UserManager[Self]] = UserManager()
 
     def save(self, *args: object, **kwargs: object) -> None:
-        """Keep the skeletons true to the names."""
+        """Keep the skeletons true to the names. Raises ValidationError for a new one that no address can name."""
+        if self._state.adding:
+            validate_username(self.username)
         if not is_key_of(self.name_key, self.shown_name):
             self.name_key = person_key(self.shown_name)
         self.username_key = person_key(self.username)

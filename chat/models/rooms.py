@@ -36,10 +36,11 @@ class ClaimedEvent:
 
 _MAKE = """
 INSERT INTO chat_room (name, name_key, title, topic, kind, visibility, created_by_id, created, rights, counter,
-    pruned_through, last_event_at)
-SELECT %s, %s, %s, '', 'room', 'open', %s, %s, 1, base + 1, base, %s
+    pruned_through, last_event_at, listed)
+SELECT %s, %s, %s, '', 'room', 'open', %s, %s, 1, base + 1, base, %s, %s
 FROM (SELECT COALESCE(MAX(base), 0) AS base FROM chat_restore) AS restored WHERE true
-ON CONFLICT (name_key) DO UPDATE SET counter = chat_room.counter + 1, last_event_at = excluded.last_event_at
+ON CONFLICT (name_key) DO UPDATE SET counter = chat_room.counter + 1, last_event_at = excluded.last_event_at,
+    listed = chat_room.listed OR excluded.listed
 WHERE chat_room.deleted_at IS NULL
 """
 _CLAIM = """
@@ -68,7 +69,7 @@ _LOSE = "UPDATE chat_room SET losses = losses + 1 WHERE id = %s AND deleted_at I
 _NO_NAMES = ("", "", "")
 # Every reader who comes back asks this. Written out, since the ORM takes five times as long to say the same.
 _STANDING = """
-SELECT id, name, name_key, title, topic, kind, visibility, notices, archived_at, deleted_at, rights, counter,
+SELECT id, name, name_key, title, topic, kind, visibility, notices, listed, archived_at, deleted_at, rights, counter,
     pruned_through, last_event_at,
     (SELECT role FROM chat_membership WHERE room_id = chat_room.id AND user_id = %s) AS role,
     EXISTS (SELECT 1 FROM chat_restriction WHERE room_id = chat_room.id AND kind = 'ban'
@@ -103,17 +104,26 @@ class RoomQuerySet(models.QuerySet["Room"]):
         about = _about(user_id, _NO_NAMES, "", stamp)
         return self._claim(_CLAIM, [stamp, key], stamp, about)
 
-    def claim_or_make(
-        self, name: str, now: datetime, *, user_id: int | None, name_keys: tuple[str, str, str], address: str = ""
+    def claim_or_make(  # noqa: PLR0913 - all that is asked of a post
+        self,
+        name: str,
+        now: datetime,
+        *,
+        user_id: int | None,
+        name_keys: tuple[str, str, str],
+        address: str = "",
+        is_listed: bool = True,
     ) -> ClaimedEvent | None:
         """As claim_event, and makes an open room when there is none (`is_new_room`). None for a deleted room.
+
+        From the first event that `is_listed` on the room is on lists.
 
         One statement instead of six (select for update, update, insert, membership, name): it also says which role
         `user_id` has in the room, whether a name with `name_keys` is a person's or is held, and whether `user_id` or,
         for who has no account, `address` is banned or muted.
         """
         stamp = connection.ops.adapt_datetimefield_value(now)
-        values = [name, room_key(name), name, user_id, stamp, stamp]
+        values = [name, room_key(name), name, user_id, stamp, stamp, is_listed]
         about = _about(user_id, name_keys, address, stamp)
         return self._claim(_MAKE, values, stamp, about)
 
@@ -183,6 +193,8 @@ class Room(models.Model):
     # Whether it is announced who enters and leaves. The database knows the default, since the first post of a room's
     # name makes the room in a statement of its own.
     notices = models.BooleanField(default=True, db_default=True)
+    # Whether it is on lists, for others than its members: not while only visitors and guests have posted in it.
+    listed = models.BooleanField(default=True, db_default=True, editable=False)
     # A tombstone: a deleted room keeps its row, so that its name never starts its ids again.
     deleted_at = models.DateTimeField(null=True, blank=True)
     # Raised whenever somebody loses a right: streams opened under an older version end (see chat.channels).

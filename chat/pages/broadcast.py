@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods
 
-from chat import access, actions
+from chat import access, actions, roomlists
 from chat.models import Message, Room, User
 from chat.pages.answers import page_response, person_at, sign_in_first
 from chat.problems import Problem, error_page
@@ -62,12 +62,11 @@ def _form(request: HttpRequest) -> dict[str, Any]:
 
 def _page(request: HttpRequest, person: User, form: dict[str, Any], **result: Any) -> HttpResponse:
     problem: Problem | None = result.get("problem")
-    known = access.known_rooms(person).filter(kind=Room.Kind.ROOM, archived_at=None)
     context: dict[str, Any] = {
         **result,
         "form": form,
         "kinds": KINDS,
-        "rooms": known[:ROOMS_MAX],
+        "rooms": roomlists.offered(person, ROOMS_MAX, kind=Room.Kind.ROOM, archived_at=None),
         "text_max": settings.MESSAGE_MAX_CHARS,
         "error": problem.detail if problem else "",
     }

@@ -6,8 +6,9 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
-from chat import access
+from chat import access, actions
 from chat.history import Page
+from chat.models import Room
 from chat.names import clean_person_name
 from chat.problems import Problem
 from chat.requester import Person, id_of
@@ -45,7 +46,20 @@ def room_context(person: Person, page: Page) -> dict[str, Any]:
         "messages": [_shown(message) for message in reversed(page.messages)],
         "last_event_id": page.token,
         "can_moderate": access.can_moderate(person, page.room),
+        **of_no_room(person, page.room),
     }
+
+
+def of_no_room(person: Person, room: Room) -> dict[str, Any]:
+    """What a page says of a name that no room has yet, mistyped perhaps, and whether its reader may make the room.
+    Nothing for a room that is there."""
+    if room.pk or room.name_key == actions.DEFAULT_ROOM:
+        return {}
+    try:
+        access.check_create_room(person, room.name)
+    except Problem as problem:
+        return {"no_room": f"There is no room of this name yet. {problem.detail}", "can_make": False}
+    return {"no_room": "There is no room of this name yet: the first message makes it.", "can_make": True}
 
 
 def own_address(request: HttpRequest, path: str) -> str:

@@ -14,7 +14,7 @@ from chat import actions, history, requester
 from chat.models import Room, User
 from chat.names import PERSON_NAME_MAX
 from chat.pages.answers import page_response
-from chat.pages.context import page_context, room_context, transport_of, visitor_name
+from chat.pages.context import of_no_room, page_context, room_context, transport_of, visitor_name
 from chat.problems import Problem, error_page
 
 
@@ -67,6 +67,9 @@ def chat_page(request: HttpRequest, name: str, user_name: str, unsent: Unsent | 
         return HttpResponseRedirect(reverse("strangers"))
     if isinstance(person, User):
         user_name = person.shown_name
+        offer = of_no_room(person, page.room)
+        if offer and request.method != "POST" and "user" not in request.GET:
+            return page_response(request, "no_room.html", {"room": page.room, "title_max": actions.TITLE_MAX, **offer})
     context = {
         **page_context(person, user_name, transport),
         **room_context(person, page),
@@ -84,11 +87,13 @@ def chat_page(request: HttpRequest, name: str, user_name: str, unsent: Unsent | 
 def _join_page(request: HttpRequest, name: str, error: str = "") -> HttpResponse:
     try:
         transport = transport_of(request)
-        page = history.read(requester.viewer_of(request), name, limit=1)
+        person = requester.viewer_of(request)
+        page = history.read(person, name, limit=1)
     except Problem as problem:
         return error_page(request, problem)
     context = {
         "room": page.room,
+        **of_no_room(person, page.room),
         "name_max": PERSON_NAME_MAX,
         "error": error,
         "transport": transport,

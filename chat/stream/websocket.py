@@ -144,9 +144,16 @@ class Socket:
         person = requester.person_of(self._request, Scope.POST)
         sender = _text(command, "from", optional=True)
         address = requester.network_of(self._request)
-        counted = limits.of_post(self._request, person)
-        text = _text(command, "text")
-        posted = actions.post_message(person, name, text, name=sender, key=key, address=address, limits=counted)
+        posted = actions.post_message(
+            person,
+            name,
+            _text(command, "text"),
+            name=sender,
+            key=key,
+            address=address,
+            limits=limits.of_post(self._request, person),
+            room_limits=limits.of_room(self._request),
+        )
         return {"message": posted.message, "created": posted.created}
 
     def _sync(self, command: dict[str, Any]) -> dict[str, Any]:

@@ -56,6 +56,8 @@ def test_sign_up_out_and_in_again(visit: Callable[[str], Page], name: str, room:
     expect(page.get_by_label("User name")).to_have_value(name)
     fill(page, "Sign up", Password=PASSWORD)
     page.wait_for_url(f"**/{room}*")
+    expect(page.get_by_text("There is no room of this name yet.")).to_be_visible()
+    fill(page, "Make the room")
     say(page, "hello")
     expect(page.locator(".author").last).to_have_text(name)
     page.get_by_role("button", name="Sign out").click()
@@ -85,6 +87,8 @@ def test_a_guest_becomes_an_account_and_keeps_what_they_wrote(
     page.get_by_role("link", name="Keep a name on this device").click()
     fill(page, "Keep this name", Your_name=name)
     page.wait_for_url(f"**/{room}*")
+    fill(page, "Make the room", Title="A room of a guest")
+    expect(page.get_by_role("heading", name="A room of a guest")).to_be_visible()
     say(page, "as a guest")
     assert service.post(room, "hi", name.upper()).status == 409
     page.get_by_role("link", name="Your profile").click()
@@ -126,14 +130,15 @@ def test_every_page_about_people_is_accessible_and_fits(
         assert Axe().run(page).violations_count == 0, address
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), address
 
-    for address in ("/", "/accounts/sign-in/", "/accounts/sign-up/", "/accounts/guest/?next=/default"):
+    nothing = f"/{name}-room"  # a name that no room has
+    for address in ("/", nothing, "/accounts/sign-in/", "/accounts/sign-up/", "/accounts/guest/?next=/default"):
         check(address)
     page.get_by_label("Your name").fill(f"{name} with a name that is rather long for a header")
     page.get_by_role("button").click()
     page.locator("[data-chat]").wait_for()
     check("")
     assert page.locator(".room h1").evaluate("title => title.scrollWidth <= title.clientWidth")
-    for address in ("/accounts/profile/", "/accounts/close/", "/accounts/become/"):
+    for address in (nothing, "/accounts/profile/", "/accounts/close/", "/accounts/become/"):
         check(address)
     fill(page, "Make the account", User_name="a b", Password="short")
     check("")

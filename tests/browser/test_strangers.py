@@ -13,6 +13,11 @@ from tests.service import Service
 
 pytestmark = pytest.mark.timeout(180)
 Visit = Callable[..., Page]
+# Leaves the queue, or the partner of now.
+LEAVE = """async () => {
+  const { pair } = await (await fetch("/strangers/", { headers: { Accept: "application/json" } })).json();
+  await fetch(`/strangers/?confirm=${pair?.room ?? ""}`, { method: "DELETE" });
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +47,7 @@ def visit(chromium: Browser, service: Service) -> Iterator[Visit]:
     yield enter
     for context in contexts:
         if context.pages:
-            context.pages[-1].evaluate("fetch('/strangers/', {method: 'DELETE'})")
+            context.pages[-1].evaluate(LEAVE)
         context.close()
     assert not complaints
 

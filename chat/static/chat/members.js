@@ -15,7 +15,7 @@ export function createMembers(details, url) {
     const answer = await fetch(address, { ...options, headers: { Accept: "application/json", ...asMe } });
     const data = await answer.json().catch(() => null);
     if (!answer.ok) throw new Error(wordsOf(data, answer.status));
-    return data;
+    return { ...data, hasMore: answer.headers.has("Link") };
   }
 
   async function say(work) {
@@ -28,9 +28,9 @@ export function createMembers(details, url) {
   }
 
   async function load() {
-    const { members } = await ask(url);
+    const { members, hasMore } = await ask(url);
     list.replaceChildren(...members.map(row));
-    words.textContent = members.length ? "" : "Nobody has joined yet.";
+    words.textContent = hasMore ? `The first ${members.length} members.` : members.length ? "" : "Nobody has joined yet.";
   }
 
   async function write(username) {

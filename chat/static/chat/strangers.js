@@ -123,7 +123,8 @@ async function look() {
  */
 async function act(what, body) {
   meeting.refuse("");
-  const [method, path] = { meet: ["POST", ""], next: ["POST", "next/"], leave: ["DELETE", ""], again: ["", ""] }[what] ?? ["POST", `${what}/`];
+  const leave = state.pair ? `?${new URLSearchParams({ confirm: state.pair.room })}` : "";
+  const [method, path] = { meet: ["POST", ""], next: ["POST", "next/"], leave: ["DELETE", leave], again: ["", ""] }[what] ?? ["POST", `${what}/`];
   if (what === "again") return later(state);
   const answer = await ask(method, path, body).catch(() => null);
   if (!answer) return meeting.refuse("The server can't be reached. Try again.");
