@@ -34,7 +34,7 @@ def test_a_stream_that_ends_as_soon_as_it_opens_is_retried_ever_more_seldom(
     ann.route(re.compile("/events/"), end_at_once)
     # Anew, since a document that was loaded before the route does not take it. On streams alone: without a choice the
     # page would ask whether the service is there, and go on by long-polling.
-    ann.goto(f"{ann.url}&transport=sse")
+    ann.goto(f"{ann.url}?transport=sse")
     ann.wait_for_timeout(16_000)
     # At once, then after 1–2, 2–4, 4–8 s more, …
     pauses = [later - earlier for earlier, later in pairwise(attempts)]

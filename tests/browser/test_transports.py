@@ -133,7 +133,7 @@ def test_an_unknown_transport_is_said_and_a_known_one_is_kept(person: Enter, ser
         answer = service.get(page, {"Accept": "text/html"})
         assert (answer.status, b"transport is sse, long-poll or websocket" in answer.body) == (400, True)
     ann = person("ann", f"{room}?transport=websocket")
-    expect(ann).to_have_url(f"{service.url}/{room}?user=ann&transport=websocket")
+    expect(ann).to_have_url(f"{service.url}/{room}?transport=websocket")
     assert "?transport=websocket" in str(ann.get_by_role("link", name="Change").get_attribute("href"))
 
 
