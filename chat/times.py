@@ -1,4 +1,4 @@
-"""Times of the engine that tests divide: of presence, links, notices, closings and repeats.
+"""Times that tests divide: of presence, links, notices, closings, repeats and deliveries.
 
 A constant that is made here, `GRACE = seconds(12)`, has its documented value wherever Corkboard is run. A test sets
 TIMES_DIVISOR for a service of its own, and what takes minutes takes seconds; pushpin/entrypoint.sh divides Pushpin's

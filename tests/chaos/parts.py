@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from tests.chaos import sabotage
 from tests.chaos.plan import Options
-from tests.conftest import POSTGRES
+from tests.postgres import PROGRAMS
 from tests.service import Service, free_port, session_members, wait_until
 
 CHANCE = 0.05  # of each: a publish is lost, late, doubled
@@ -99,10 +99,10 @@ class Parts(Service):
     def _init_postgres(self, data: Path) -> None:
         if os.geteuid() == 0:  # PostgreSQL refuses to run as root
             shutil.chown(data.parent, "postgres")
-        initdb = [*_as_postgres(), str(POSTGRES / "initdb"), "-D", str(data), "-U", "corkboard", "-A", "trust"]
+        initdb = [*_as_postgres(), str(PROGRAMS / "initdb"), "-D", str(data), "-U", "corkboard", "-A", "trust"]
         subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, cwd=data.parent)
         self.start("postgres")
-        ready = [str(POSTGRES / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self._postgres_port)]
+        ready = [str(PROGRAMS / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self._postgres_port)]
         wait_until(lambda: subprocess.run(ready, check=False).returncode == 0, 30, "PostgreSQL")
 
     def start(self, name: str) -> None:
@@ -121,7 +121,7 @@ class Parts(Service):
     def _command(self, name: str) -> list[str]:
         if name == "postgres":
             options = ["-c", "listen_addresses=127.0.0.1", "-p", str(self._postgres_port), "-k", str(self._data)]
-            return [*_as_postgres(), str(POSTGRES / "postgres"), "-D", str(self._data), *options]
+            return [*_as_postgres(), str(PROGRAMS / "postgres"), "-D", str(self._data), *options]
         if name == "forwarder":
             ports = ["--listen", str(self._publish_port), "--to", str(self.zmq_port)]
             chance = ["--seed", f"{self._seed}/forwarder", "--chance", str(CHANCE)]

@@ -5,12 +5,13 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any, Self
 
 import pytest
 
+from tests.pool import Pool
 from tests.readers import Reader
 from tests.service import ROOT, Service, wait_until
 
@@ -31,11 +32,25 @@ PARTS = (
 class Launched(Service):
     """A service started by the launcher in a folder of its own."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, url: str = "", **options: Any) -> None:
+        super().__init__(url, **options)
         own = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
         self.environment = {**own, "CORKBOARD_VAR": str(self.folder), "PORT": str(self.port)}
         self.output = self.folder / "launcher.out"
+
+    def __enter__(self) -> Self:
+        try:
+            self.launch()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def close(self) -> None:
+        """End it as Ctrl-C does, and remove its folder."""
+        if "launcher" in self.processes:
+            self.interrupt()
+        super().close()
 
     def launch(self) -> None:
         """Start the launcher and wait until it says that it serves."""
@@ -81,32 +96,26 @@ class Launched(Service):
 
 
 @pytest.fixture
-def launched() -> Iterator[Launched]:
-    """Cleans up whatever the test does."""
-    service = Launched()
-    service.launch()
-    yield service
-    if "launcher" in service.processes:
-        service.interrupt()
+def launched(pool: Pool) -> Launched:
+    """It runs for all tests here, as it does for people: one ends it and starts it again."""
+    return pool.get("launched", "sqlite", Launched)
 
 
-def test_it_serves_survives_kill_9_of_every_part_and_leaves_nothing_behind(launched: Launched) -> None:
+def test_it_serves_and_survives_kill_9_of_every_part(launched: Launched, room: str) -> None:
     assert re.search(r"http://localhost:\d+/accounts/setup/", launched.said())
     texts = []
-    with Reader(launched.url, "/rooms/default/events/", "earliest") as reader:
+    with Reader(launched.url, f"/rooms/{room}/events/", "earliest") as reader:
         for words in PARTS:
             os.kill(launched.pid(*words), signal.SIGKILL)
             text = f"after {words[-1]}"
-            wait_until(partial(_posts, launched, text), 30, f"a post after kill -9 of {words}")
+            wait_until(partial(_posts, launched, room, text), 30, f"a post after kill -9 of {words}")
             texts.append(text)
             reader.wait_for(texts, 20)
-    launched.interrupt()
-    assert launched.members() == []
 
 
-def _posts(service: Service, text: str) -> bool:
+def _posts(service: Service, room: str, text: str) -> bool:
     try:
-        return service.post("default", text, key=text.replace(" ", "-")).status in (200, 201)
+        return service.post(room, text, key=text.replace(" ", "-")).status in (200, 201)
     except OSError:
         return False
 
@@ -121,8 +130,9 @@ def test_a_port_in_use_is_one_clear_line(launched: Launched) -> None:
     assert "Traceback" not in run.stdout + run.stderr
 
 
-def test_a_second_start_keeps_the_messages(launched: Launched) -> None:
-    launched.say("default", "kept")
+def test_its_end_leaves_no_process_and_a_second_start_keeps_the_messages(launched: Launched, room: str) -> None:
+    launched.say(room, "kept")
     launched.interrupt()
+    assert launched.members() == []
     launched.launch()
-    assert launched.get("/rooms/default/messages/").json()["messages"][0]["text"] == "kept"
+    assert launched.get(f"/rooms/{room}/messages/").json()["messages"][0]["text"] == "kept"

@@ -5,20 +5,20 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.pool import Pool
 from tests.readers import Reader
 from tests.service import Service
 
 SLOW_SECONDS = 4.0
-pytestmark = pytest.mark.timeout(200)
 
 
-@pytest.fixture(scope="module")
-def service() -> Iterator[Service]:
+@pytest.fixture
+def service(pool: Pool, database: str) -> Iterator[Service]:
     """Recoveries take their time, as on a machine that does too much."""
-    slow = Service(DJANGO_SETTINGS_MODULE="tests.scale.slow")
-    (slow.folder / "slow").write_text(str(SLOW_SECONDS))
-    with slow as running:
-        yield running
+    running = pool.get("slowed", database, Service, DJANGO_SETTINGS_MODULE="tests.slowed")
+    (running.folder / "slow").write_text(str(SLOW_SECONDS))
+    yield running
+    (running.folder / "slow").unlink()
 
 
 def test_a_room_that_is_made_while_the_link_of_a_stream_is_followed_is_found(service: Service, room: str) -> None:

@@ -17,7 +17,7 @@ FRESH = 27  # seconds until the link of a new hold has been followed for the fir
 @pytest.fixture(scope="module")
 def service(new_database: Callable[[], str]) -> Iterator[Service]:
     """gunicorn publishes into the void: only the relay reaches Pushpin."""
-    with Service(new_database(), lose_publishes=True, WEB_ACCESS_LOG="1") as running:
+    with Service(new_database(), has_tables=True, lose_publishes=True, WEB_ACCESS_LOG="1") as running:
         yield running
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.conftest import POSTGRES
+from tests.postgres import PROGRAMS
 from tests.scale.books import Books
 from tests.scale.conftest import LONG
 from tests.service import ROOT, Service
@@ -57,7 +57,7 @@ class Backup:
             self._run(RESTORE)
 
     def _run(self, command: str) -> None:
-        path = f"{POSTGRES}:{os.environ['PATH']}"
+        path = f"{PROGRAMS}:{os.environ['PATH']}"
         environment = {**self.service.environment, "PATH": path}
         subprocess.run(command, shell=True, check=True, cwd=self.service.folder, env=environment)
 

@@ -28,7 +28,7 @@ def service(new_database: Callable[[], str], lossy_port: int) -> Iterator[Servic
     slow = Service(
         new_database(),
         WEB_ACCESS_LOG="1",
-        DJANGO_SETTINGS_MODULE="tests.scale.slow",
+        DJANGO_SETTINGS_MODULE="tests.slowed",
         GRIP_URL=f"tcp://127.0.0.1:{lossy_port}",
     )
     (slow.folder / "slow").write_text("0")

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from django.conf import LazySettings
 
-from chat import presence, pushpin_stats, relay, times
+from chat import outbound, presence, pushpin_stats, relay, times
+from chat.actions import deliveries
 from chat.stream import longpoll, sse, websocket
 from chat.stream import presence as holds
 
@@ -33,6 +34,8 @@ DOCUMENTED: dict[str, tuple[Any, Any]] = {
     "link of a busy room": (sse.LINK_SECONDS_BUSY, 25),
     "links of idle rooms": (list(sse.LINK_SECONDS_IDLE), list(range(180, 420, 20))),
     "reconnection": (sse.RETRY_MS, (1000, 3000)),
+    "attempt of a delivery": ((outbound.TOTAL, outbound.CONNECT), (10, 5)),
+    "lease of a webhook": ((deliveries.LEASE, deliveries.ATTEMPT), (timedelta(seconds=20), timedelta(seconds=12))),
     "wait of a long-poll": ((longpoll.WAIT_MIN, longpoll.WAIT_MAX), (5, 25)),
     "wait of a hold of presence": (holds.WAIT_SECONDS, 20),
 }
