@@ -9,4 +9,4 @@ ALL = bool(os.environ.get("TEST_ALL"))
 DATABASES = ("postgresql", "sqlite")
 READERS = 1000 if ALL else 300  # of a room in a storm
 API_EXAMPLES = 200 if ALL else 8  # requests for each operation of the API, drawn from its schema
-FUZZ_EXAMPLES = 1000 if ALL else 100  # hostile inputs for each function that takes any
+FUZZ_EXAMPLES = 1000 if ALL else 50  # hostile inputs for each function that takes any

@@ -36,11 +36,14 @@ class Browser:
         return answer
 
     def sign_in(self, path: str, username: str, password: str) -> Answer:
+        return self.send_form(path, username=username, password=password)
+
+    def send_form(self, path: str, **fields: str) -> Answer:
+        """Open a page and send its form."""
         page = self.request("GET", path).body.decode()
         found = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
         assert found, page
-        fields = {"csrfmiddlewaretoken": found[1], "username": username, "password": password}
-        return self.request("POST", path, urlencode(fields).encode())
+        return self.request("POST", path, urlencode({"csrfmiddlewaretoken": found[1], **fields}).encode())
 
 
 @pytest.fixture

@@ -1,9 +1,5 @@
-"""Services on PostgreSQL for a thousand readers.
+"""Services on PostgreSQL for many readers: how many, tests.scope says."""
 
-SCALE_READERS (1000) is how many; SCALE_LONG=1 adds what takes minutes.
-"""
-
-import os
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -11,8 +7,6 @@ import pytest
 from tests.scale.books import Books
 from tests.service import Service
 
-READERS = int(os.environ.get("SCALE_READERS", "1000"))
-LONG = bool(os.environ.get("SCALE_LONG"))
 SUPERVISOR = """
 trap 'kill $child; wait $child; exit' TERM
 while :; do

@@ -1,6 +1,5 @@
 """A backend that takes its time: recoveries that overlap stay apart, and what overflows meanwhile is repaired."""
 
-import os
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -12,8 +11,8 @@ from tests.scale.lossy import Lossy, on_time
 from tests.service import Service, free_port
 from tests.swarm import Swarm, SwarmReader
 
-pytestmark = pytest.mark.timeout(500)
-SECONDS = float(os.environ.get("SCALE_OVERLAP_SECONDS", "15"))
+pytestmark = [pytest.mark.timeout(500), pytest.mark.nightly]
+SECONDS = 15.0
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +26,7 @@ def service(new_database: Callable[[], str], lossy_port: int) -> Iterator[Servic
     """Publishes go through a lossy network, and recoveries are slow."""
     slow = Service(
         new_database(),
+        has_tables=True,
         WEB_ACCESS_LOG="1",
         DJANGO_SETTINGS_MODULE="tests.slowed",
         GRIP_URL=f"tcp://127.0.0.1:{lossy_port}",
