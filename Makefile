@@ -4,7 +4,7 @@ VENV := .venv/bin/python
 CODE := chat server tests benchmarks manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-unit test-integration test-browser test-scale chaos bench lint check-compose clean venv venv-dev packages
+.PHONY: help run test test-all test-unit test-integration test-browser test-scale chaos bench slowest lint check-compose clean venv venv-dev packages
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -14,12 +14,14 @@ run: venv  ## set everything up and serve at http://localhost:7999/ (or PORT); C
 
 # Tests of files beside each other: most of their time is waiting. One process takes a file at a time, so that tests
 # which need a service of their own share it; tests/conftest.py lets the longest files begin.
+RESULTS := var/tests
 BESIDE := --dist loadfile --no-loadscope-reorder -n
 
 test: packages lint  ## everything that gates a change, its own set-up included: 12 minutes on two cores
-	$(VENV) -m pytest $(BESIDE) 3 tests/unit tests/integration
-	$(VENV) -m pytest tests/scale tests/chaos tests/browser/test_recovery.py
-	$(VENV) -m pytest -n 2 --dist worksteal tests/browser --ignore tests/browser/test_recovery.py
+	$(VENV) -m pytest $(BESIDE) 3 tests/unit tests/integration --junitxml $(RESULTS)/parts.xml
+	$(VENV) -m pytest tests/scale tests/chaos tests/browser/test_recovery.py --junitxml $(RESULTS)/scale.xml
+	$(VENV) -m pytest -n 2 --dist worksteal tests/browser --ignore tests/browser/test_recovery.py \
+		--junitxml $(RESULTS)/browser.xml
 	@$(MAKE) --no-print-directory bench QUICK=1 READERS=50
 
 test-all: export TEST_ALL := 1
@@ -45,6 +47,9 @@ chaos: packages venv-dev  ## the fault run; DURATION (s), SEED, READERS, WRITERS
 bench: packages venv-dev  ## beside raw Pushpin, the tutorial and Channels (ROUNDS=3 READERS=1000 ONLY=row QUICK=1), 20 minutes
 	@benchmarks/venv
 	@exec $(VENV) -m benchmarks --rounds $(or $(ROUNDS),3) --readers $(or $(READERS),1000) $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
+
+slowest: venv-dev  ## the 40 tests of the last `make test` that took longest, for docs/testing.md
+	@$(VENV) -m tests.slowest $(RESULTS)/*.xml
 
 lint: venv-dev  ## style, types and templates
 	$(VENV) -m ruff check $(CODE)

@@ -1,7 +1,7 @@
 """Settings of a service whose answers take their time, as on a slow network: what they say is old when they arrive.
 
 Files in the folder of the service decide. While `hold` is there, the answers of streams wait, and `made` tells that one
-was made. `slow` holds the seconds that each answer to a recovery takes.
+was made. `slow` holds the seconds that each answer to a recovery takes; `recovering` tells of one.
 """
 
 import time
@@ -33,6 +33,7 @@ def _is_held(path: str, seconds: float) -> bool:
     """Whether an answer that was made so many seconds ago has to wait."""
     if path.startswith("/recover/"):
         slow = VAR / "slow"  # noqa: F405
+        (VAR / "recovering").touch()  # noqa: F405
         return seconds < float((slow.read_text() if slow.exists() else "") or 0)
     if path.endswith("/events/") and (VAR / "hold").exists():  # noqa: F405
         (VAR / "made").touch()  # noqa: F405

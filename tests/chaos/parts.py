@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
-from tests.chaos import sabotage
+from tests.chaos import orders
 from tests.chaos.plan import Options
 from tests.postgres import PROGRAMS
 from tests.service import Service, free_port, session_members, wait_until
@@ -45,7 +45,7 @@ class Parts(Service):
             GRIP_URL=f"tcp://127.0.0.1:{self._publish_port}",
             WEB_ACCESS_LOG="1",
         )
-        self.environment[sabotage.FOLDER] = str(self.folder)
+        self.environment[orders.FOLDER] = str(self.folder)
         self.keep = False  # the folder, for a look at the logs
         self.harm: dict[str, int] = {}  # what the forwarder did, known at the end
         self._seed = options.seed

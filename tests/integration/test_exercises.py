@@ -54,7 +54,7 @@ def test_3_who_comes_back_gets_the_history_they_missed(service: Service, room: s
         readers.wait_for(["seen"])
     for number in range(10):
         service.say(room, str(number))
-    [token] = {reader.last_id for reader in readers}
+    [token] = {reader.token for reader in readers}
     with follow(service, room, token) as back:
         back.wait_for([str(number) for number in range(10)])
 

@@ -131,7 +131,7 @@ def test_visitors_talk_in_an_open_room_and_resume(launched: Launched, room: str)
         for number in range(3):
             launched.say(room, str(number))
         readers.wait_for(["0", "1", "2"])
-    [token] = {reader.last_id for reader in readers}
+    [token] = {reader.token for reader in readers}
     launched.say(room, "missed")
     with follow(launched, room, token) as back:
         back.wait_for(["missed"])

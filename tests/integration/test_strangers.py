@@ -160,7 +160,7 @@ def test_meeting_and_parting_by_stream(crowd: Callable[[int], Crowd]) -> None:
             heard = seen.json()["pair"]
             assert heard.pop("id") != pair["id"]
             assert heard == {"room": pair["room"], "name": pair["partner"], "partner": pair["name"]}
-    [token] = {reader.last_id for reader in own}
+    [token] = {reader.token for reader in own}
     history = visitors.do(0, "GET", f"/rooms/{pair['room']}/messages/")
     rooms = [ann["room"], pair["room"]]
     with follow_all(service, rooms, f"{token},{history['last-event-id']}", headers=headers) as both:

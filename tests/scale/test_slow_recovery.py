@@ -8,7 +8,7 @@ import pytest
 
 from tests.scale.books import AccessLog, Books
 from tests.scale.lossy import Lossy, on_time
-from tests.service import Service, free_port
+from tests.service import Service, free_port, wait_until
 from tests.swarm import Swarm, SwarmReader
 
 pytestmark = [pytest.mark.timeout(500), pytest.mark.nightly]
@@ -91,10 +91,12 @@ def test_what_overflows_pushpins_queue_during_a_slow_recovery_is_repaired(
 ) -> None:
     books.say(room)
     slow(20)
+    (service.folder / "recovering").unlink(missing_ok=True)
     readers = [SwarmReader([room], documented=number % 2 == 0) for number in range(60)]
     with Swarm(service.url, readers) as swarm:
         swarm.wait_live()
-        time.sleep(1.3)  # a second after a channel's first subscription Pushpin asks: it is at it now
+        # A second after a channel's first subscription Pushpin asks: it is at it now.
+        wait_until((service.folder / "recovering").exists, 10, "the recovery")
         posted = books.say_many(room, [f"burst {number}" for number in range(250)])
         slow(0.6)
         time.sleep(1)
