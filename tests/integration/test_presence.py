@@ -17,9 +17,10 @@ from tests.pool import Pool
 from tests.readers import Reader
 from tests.service import ROOT, Service, free_port, session_members, wait_until
 
-# Times of chat.presence, divided by what leaves a busy machine the time to start a companion again: how long somebody may be without a connection, at most until a hold is ended to see
-# who comes back, how long who does not is still there then, and what a lease lasts.
+# By a number that leaves a busy machine the time to start a companion again.
 DIVISOR = 6
+# Times of chat.presence, divided: how long somebody may be without a connection, at most until a hold is ended to see
+# who comes back, how long who does not is still there then, and what a lease lasts.
 GRACE = 12 / DIVISOR
 RENEW = 50 / DIVISOR
 GRACE_ENDED = 27 / DIVISOR

@@ -135,9 +135,9 @@ def test_a_hold_that_comes_after_its_right_was_taken_is_cut(den: Den, service: S
     den.say("2")
     wait_until(lambda: bob.ends or bob.refusals, 2, "the end")  # a socket asks `sync` first, and loses the room
     wait_until(lambda: bob.refusals, 2, "the refusal")
-    den.say("3")
-    refused = len(bob.refusals)
-    wait_until(lambda: len(bob.refusals) > refused + 1, 5, "two more refusals")
+    with den.follow("alice", "sse") as alice:
+        den.say("3")
+        wait_until(lambda: [seen for seen in list(alice.seen) if seen.type == "newest"], 10, "the relay's notice")
     assert bob.messages() == []
     bob.__exit__(None, None, None)
 
