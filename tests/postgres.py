@@ -39,8 +39,7 @@ class Postgres:
     def __enter__(self) -> Self:
         if self._data is None:
             self._data = self._folder / "data"
-            # Keeps owners and modes, which PostgreSQL is particular about.
-            subprocess.run(["cp", "-a", prepared.once("postgres", _make_cluster) / "data", self._data], check=True)
+            copy_cluster(self._data)
         options = f"-c listen_addresses=127.0.0.1 -p {self.port} -k {self._folder} {FAST}"
         self._control("-l", str(self._folder / "log"), "-o", options, "start")
         return self
@@ -66,6 +65,12 @@ class Postgres:
     def _control(self, *arguments: str) -> None:
         command = [*as_postgres(), str(PROGRAMS / "pg_ctl"), "-D", str(self._data), "-w", *arguments]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self._folder)
+
+
+def copy_cluster(data: Path) -> None:
+    """Copy the prepared cluster, in which the database TEMPLATE has its tables."""
+    # Keeps owners and modes, which PostgreSQL is particular about.
+    subprocess.run(["cp", "-a", prepared.once("postgres", _make_cluster) / "data", data], check=True)
 
 
 def _make_cluster(path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from tests.chaos import orders
 from tests.chaos.plan import Options
-from tests.postgres import PROGRAMS
+from tests.postgres import PROGRAMS, TEMPLATE, copy_cluster
 from tests.service import Service, free_port, session_members, wait_until
 
 CHANCE = 0.05  # of each: a publish is lost, late, doubled
@@ -38,9 +38,10 @@ class Parts(Service):
         self._publish_port, self._postgres_port = free_port(), free_port()
         self._with_postgres = options.database == "postgresql"
         self._data = Path(tempfile.mkdtemp(prefix="corkboard-chaos-pg-")) / "data" if self._with_postgres else None
-        url = f"postgres://corkboard@127.0.0.1:{self._postgres_port}/postgres" if self._with_postgres else ""
+        url = f"postgres://corkboard@127.0.0.1:{self._postgres_port}/{TEMPLATE}" if self._with_postgres else ""
         super().__init__(
             url,
+            has_tables=True,
             DJANGO_SETTINGS_MODULE="tests.chaos.settings",
             GRIP_URL=f"tcp://127.0.0.1:{self._publish_port}",
             WEB_ACCESS_LOG="1",
@@ -99,8 +100,7 @@ class Parts(Service):
     def _init_postgres(self, data: Path) -> None:
         if os.geteuid() == 0:  # PostgreSQL refuses to run as root
             shutil.chown(data.parent, "postgres")
-        initdb = [*_as_postgres(), str(PROGRAMS / "initdb"), "-D", str(data), "-U", "corkboard", "-A", "trust"]
-        subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, cwd=data.parent)
+        copy_cluster(data)
         self.start("postgres")
         ready = [str(PROGRAMS / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self._postgres_port)]
         wait_until(lambda: subprocess.run(ready, check=False).returncode == 0, 30, "PostgreSQL")
