@@ -92,7 +92,8 @@ class ChatAdminSite(admin.AdminSite):
             if request.method in ("GET", "HEAD") or self.has_permission(request):
                 return answer(request, *args, **kwargs)
             code = "ROOM_ACCESS_DENIED" if request.user.is_authenticated else "USER_HAS_TO_LOGIN"
-            return error_page(request, Problem(code, "Sign in as staff first: nothing was changed."))
+            problem = Problem(code, "Sign in as staff first: nothing was changed.")
+            return error_page(request, problem, back=request.path)
 
         return guarded
 

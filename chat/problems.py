@@ -134,7 +134,7 @@ def prefers_html(request: HttpRequest) -> bool:
 def error_page(request: HttpRequest, problem: Problem, draft: str = "", back: str = "") -> HttpResponse:
     """A refusal as a page for browsers, as a problem document for programs.
 
-    `draft` is a text that was not sent, `back` the path to which signing in leads: for a form whose page has its address.
+    `draft` is a text that was not sent. Signing in leads to the path `back`: for a form whose page has its address.
     """
     if not prefers_html(request):
         return problem_response(problem)

@@ -7,7 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from urllib.parse import urlencode
 
+import pytest
+
 from tests.service import Service, free_port
+
+pytestmark = pytest.mark.both_databases
 
 _MAKE = """
 from chat.actions.people import sign_up

@@ -4,6 +4,7 @@ import http.client
 import json
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import pytest
@@ -202,9 +203,14 @@ def _said(status: int, body: bytes) -> str:
     return f"{status} {json.loads(body)['code']}" if status >= 400 else str(status)
 
 
-@pytest.fixture(scope="module")
-def world(service: Service) -> World:
+@cache
+def world_of(service: Service) -> World:
     return World(service)
+
+
+@pytest.fixture
+def world(service: Service) -> World:
+    return world_of(service)
 
 
 @pytest.mark.parametrize(

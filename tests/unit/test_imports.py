@@ -64,6 +64,7 @@ LAYERS: list[set[str]] = [
     {"chat.aliases"},
     {"chat.problems"},
     {
+        "chat.times",
         "chat.confusables",
         "chat.wire",
         "chat.apps",
