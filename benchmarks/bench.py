@@ -51,7 +51,8 @@ class Bench:
             for database in (Corkboard.database, Tutorial.database, Multichat.database):
                 self.postgres.create(database)
             self.raw = stack.enter_context(Raw())
-            log = COUNTING if self.options.quick else {}  # quick: no restart to begin with it, none to end it
+            # Quick: with the access log all the time, since beginning and ending it takes a restart.
+            log: dict[str, Any] = COUNTING if self.options.quick else {}
             self.tutorial = stack.enter_context(Tutorial(BENCH_PG_PORT=port, **log))
             self.channels = stack.enter_context(Multichat(BENCH_PG_PORT=port))
             self.corkboard = stack.enter_context(Corkboard(f"{self.postgres.url}/{Corkboard.database}", **log))

@@ -18,7 +18,8 @@ class Connection:
         """Send a request of HTTP; the status of its answer, which was read to its end."""
         self.send(request)
         head = self.read_until(b"\r\n\r\n").decode("latin-1")
-        lines = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:])
+        pairs = (line.lower().partition(":")[::2] for line in head.split("\r\n")[1:])
+        lines = {name: value.strip() for name, value in pairs}
         if lines.get("transfer-encoding") == "chunked":
             while size := int(self.read_until(b"\r\n").split(b";")[0], 16):
                 self._read(size + 2)

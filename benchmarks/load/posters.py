@@ -1,8 +1,8 @@
 """Posters in one process, each with a connection of its own and one message under way at a time.
 
 `python -m benchmarks.load.posters JSON` posts and prints one line of JSON: what `run` returns. Where the server closes
-the connection, a poster connects again, and the answer's time includes that. Over HTTP a refused post is repeated under the same Idempotency-Key, as docs/api.md asks of clients; over a
-WebSocket the answer is the server's `{"stored": id}`.
+the connection, a poster connects again, and the answer's time includes that. Over HTTP a refused post is repeated under
+the same Idempotency-Key, as docs/api.md asks of clients; over a WebSocket the answer is the server's `{"stored": id}`.
 """
 
 import itertools

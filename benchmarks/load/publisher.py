@@ -1,7 +1,8 @@
 """Publishes ready-made items to a Pushpin over ZMQ, as fast as it takes them or so many a second.
 
 `python -m benchmarks.load.publisher PORT RATE AT` reads lines from stdin, each a JSON list of the items of one message;
-RATE 0 is a burst. It begins when the clock says AT (seconds since 1970), or at once when that has passed. The time of sending is put in place of the zeros. Prints one line of JSON.
+RATE 0 is a burst. It begins when the clock says AT (seconds since 1970), or at once when that has passed. The time of
+sending is put in place of the zeros. Prints one line of JSON.
 """
 
 import json
