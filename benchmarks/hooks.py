@@ -70,7 +70,7 @@ def main() -> None:
                 ]
                 _measure(case, Poster(service), service.console, rooms, options)
                 if urls:  # else there was nothing to measure
-                    wait_until(lambda: receiver.got, 30, "a delivery")  # noqa: B023
+                    wait_until(lambda: receiver.got, 30, "a delivery")
 
 
 def _measure(case: str, poster: "Poster", console: Console, rooms: list[str], options: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""The benchmark's own parts: a client that reads every answer, a table without holes, a run that fails with its rows."""
+"""The benchmark's parts: a client that reads every answer, a table without holes, a run that fails with its rows."""
 
 import os
 import re
