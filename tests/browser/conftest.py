@@ -5,19 +5,48 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from tests.receiver import NETWORK
 from tests.service import Service
 
 CHROMIUM = "/usr/bin/chromium"
 QUIET = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
+# What takes minutes takes seconds (chat.times).
+QUICK = {"TIMES_DIVISOR": "10"}
 
 
-@pytest.fixture(scope="module")
-def service() -> Iterator[Service]:
-    """The service the browser speaks to, one for each file: some kill its Pushpin, and others count seconds.
-
-    The integration tests cover both databases."""
-    with Service() as running:
+@pytest.fixture(scope="session")
+def usual_service() -> Iterator[Service]:
+    """The service of all tests but those below, with the companion of webhooks. Nobody is present in it."""
+    with Service(HOOK_ALLOWED_NETWORKS=NETWORK, ADDRESS_SIGN_UP_LIMIT="1000/hour") as running:
+        running.start("hooks")
         yield running
+
+
+@pytest.fixture(scope="session")
+def present_service() -> Iterator[Service]:
+    """A service with the companion of presence, whose times are a tenth."""
+    with Service(**QUICK) as running:
+        running.start_presence()
+        yield running
+
+
+@pytest.fixture(scope="session")
+def patient_service() -> Iterator[Service]:
+    """A service with the companion of presence in real time, parts of which tests end and start again."""
+    with Service() as running:
+        running.start_presence()
+        yield running
+
+
+@pytest.fixture
+def service(request: pytest.FixtureRequest) -> Service:
+    """The service the browser speaks to: one for all tests of this process, each of which has rooms of its own.
+
+    A test with the marker `breaks` ends parts of its service, and has the patient one. The integration tests cover
+    both databases."""
+    breaks = request.node.get_closest_marker("breaks")
+    found: Service = request.getfixturevalue("patient_service" if breaks else "usual_service")
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -41,6 +41,29 @@ class Storage {
   }
 }
 
+/** The Web Locks of a browser, which all its tabs share: each is had by one at a time, in the order they asked. */
+class Locks {
+  #held = new Set();
+  #waiting = [];
+
+  request(name, { signal }, use) {
+    return new Promise((resolve, reject) => {
+      signal.addEventListener("abort", () => reject(new DOMException("aborted", "AbortError")));
+      this.#waiting.push({ name, signal, use: () => Promise.resolve(use()).then(resolve) });
+      this.#give();
+    });
+  }
+
+  #give() {
+    const next = this.#waiting.find(({ name }) => !this.#held.has(name));
+    if (!next) return;
+    this.#waiting.splice(this.#waiting.indexOf(next), 1);
+    if (next.signal.aborted) return this.#give();
+    this.#held.add(next.name);
+    next.use().finally(() => (this.#held.delete(next.name), this.#give()));
+  }
+}
+
 /** Makes `globalThis` a page of http://chat.test/. Each test has one of its own. */
 export class Page {
   now = Date.UTC(2026, 10, 26);
@@ -58,7 +81,7 @@ export class Page {
     set("document", document);
     set("window", globalThis);
     set("location", new URL("http://chat.test/default"));
-    set("navigator", { onLine: true });
+    set("navigator", { onLine: true, locks: new Locks() });
     set("sessionStorage", new Storage());
     set("localStorage", new Storage());
     set("BroadcastChannel", undefined); // Node's keeps a process from ending
@@ -159,15 +182,21 @@ export function later() {
 export function playEventSource() {
   const sources = [];
   class Source extends EventTarget {
+    static CLOSED = 2;
+    readyState = 0;
+
     constructor(url) {
       super();
       this.url = String(url);
-      this.isClosed = false;
       sources.push(this);
     }
 
+    get isClosed() {
+      return this.readyState === Source.CLOSED;
+    }
+
     close() {
-      this.isClosed = true;
+      this.readyState = Source.CLOSED;
     }
 
     say(type, data, id = "") {
