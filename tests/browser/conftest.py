@@ -9,14 +9,23 @@ from tests.receiver import NETWORK
 from tests.service import Service
 
 CHROMIUM = "/usr/bin/chromium"
-QUIET = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
-# What takes minutes takes seconds (chat.times).
-QUICK = {"TIMES_DIVISOR": "10"}
+ELSEWHERE = "chat.test"  # this machine, but not to the browser, which gives less to plain http from elsewhere
+QUIET = [
+    *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"),
+    f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1",
+]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the few tests of the quick service on one process: no other one has to start it."""
+    for item in items:
+        if item.get_closest_marker("quick"):
+            item.add_marker(pytest.mark.xdist_group("quick"))
 
 
 @pytest.fixture(scope="session")
 def usual_service() -> Iterator[Service]:
-    """The service of all tests but those below, with the companion of webhooks. Nobody is present in it."""
+    """The service of most tests, with the companion of webhooks. Nobody is present in it."""
     with Service(HOOK_ALLOWED_NETWORKS=NETWORK, ADDRESS_SIGN_UP_LIMIT="1000/hour") as running:
         running.start("hooks")
         yield running
@@ -24,16 +33,16 @@ def usual_service() -> Iterator[Service]:
 
 @pytest.fixture(scope="session")
 def present_service() -> Iterator[Service]:
-    """A service with the companion of presence, whose times are a tenth."""
-    with Service(**QUICK) as running:
+    """A service with the companion of presence. A test may end other parts of it, and start them again."""
+    with Service(ALLOWED_HOSTS=ELSEWHERE) as running:
         running.start_presence()
         yield running
 
 
 @pytest.fixture(scope="session")
-def patient_service() -> Iterator[Service]:
-    """A service with the companion of presence in real time, parts of which tests end and start again."""
-    with Service() as running:
+def quick_service() -> Iterator[Service]:
+    """The same, but its times are a tenth (chat.times): whoever is gone is so in a second."""
+    with Service(TIMES_DIVISOR="10") as running:
         running.start_presence()
         yield running
 
@@ -42,10 +51,13 @@ def patient_service() -> Iterator[Service]:
 def service(request: pytest.FixtureRequest) -> Service:
     """The service the browser speaks to: one for all tests of this process, each of which has rooms of its own.
 
-    A test with the marker `breaks` ends parts of its service, and has the patient one. The integration tests cover
-    both databases."""
-    breaks = request.node.get_closest_marker("breaks")
-    found: Service = request.getfixturevalue("patient_service" if breaks else "usual_service")
+    The markers `quick` and `present` give a test one of the other two. The integration tests cover both databases.
+    """
+    kind = next((name for name in ("quick", "present") if request.node.get_closest_marker(name)), "usual")
+    found: Service = request.getfixturevalue(f"{kind}_service")
+    for name in {"pushpin", "gunicorn", "relay"} - set(found.processes):  # ended by a test that failed
+        found.start(name)
+    found.wait_ready()
     return found
 
 

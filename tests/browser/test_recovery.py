@@ -12,7 +12,7 @@ from playwright.sync_api import Page, Route, expect
 from tests.service import Service
 from tests.swarm import Swarm, SwarmReader
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.nightly, pytest.mark.timeout(120)]
 READERS = int(os.environ.get("SCALE_READERS", "1000"))
 
 
