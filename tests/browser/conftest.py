@@ -9,6 +9,7 @@ from tests.receiver import NETWORK
 from tests.service import Service
 
 CHROMIUM = "/usr/bin/chromium"
+SERVICES = ("quick", "present", "usual")
 ELSEWHERE = "chat.test"  # this machine, but not to the browser, which gives less to plain http from elsewhere
 QUIET = [
     *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"),
@@ -16,11 +17,16 @@ QUIET = [
 ]
 
 
+@pytest.hookimpl(trylast=True)  # after the order was drawn at random
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the few tests of the quick service on one process: no other one has to start it."""
-    for item in items:
-        if item.get_closest_marker("quick"):
-            item.add_marker(pytest.mark.xdist_group("quick"))
+    """Put together what needs the same service. xdist gives the first half to one process and the other half to another
+    one (`--dist worksteal`), so not each has to start them all."""
+    items.sort(key=lambda item: "browser" in item.path.parts and 1 + SERVICES.index(kind_of(item)))
+
+
+def kind_of(item: pytest.Item) -> str:
+    """Which of the services a test has."""
+    return next((kind for kind in SERVICES if item.get_closest_marker(kind)), SERVICES[-1])
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +48,7 @@ def present_service() -> Iterator[Service]:
 @pytest.fixture(scope="session")
 def quick_service() -> Iterator[Service]:
     """The same, but its times are a tenth (chat.times): whoever is gone is so in a second."""
-    with Service(TIMES_DIVISOR="10") as running:
+    with Service(TIMES_DIVISOR="10", WEB_WORKERS="1") as running:
         running.start_presence()
         yield running
 
@@ -53,8 +59,7 @@ def service(request: pytest.FixtureRequest) -> Service:
 
     The markers `quick` and `present` give a test one of the other two. The integration tests cover both databases.
     """
-    kind = next((name for name in ("quick", "present") if request.node.get_closest_marker(name)), "usual")
-    found: Service = request.getfixturevalue(f"{kind}_service")
+    found: Service = request.getfixturevalue(f"{kind_of(request.node)}_service")
     for name in {"pushpin", "gunicorn", "relay"} - set(found.processes):  # ended by a test that failed
         found.start(name)
     found.wait_ready()

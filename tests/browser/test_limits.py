@@ -16,7 +16,7 @@ CLEAR = "from chat.models import Tally; Tally.objects.all().delete()"
 @pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
     """Three messages in an hour, which no machine is too slow for."""
-    with Service(POST_LIMIT="3/hour") as running:
+    with Service(POST_LIMIT="3/hour", WEB_WORKERS="1") as running:
         yield running
 
 

@@ -62,7 +62,7 @@ def visit(chromium: Browser, site: tuple[str, dict[str, str]]) -> Iterator[Visit
 @pytest.fixture(scope="class")
 def open_service(site: tuple[str, dict[str, str]]) -> Iterator[Service]:
     """A service whose list names the site."""
-    with Service(CORS_ORIGINS=site[0]) as running:
+    with Service(CORS_ORIGINS=site[0], WEB_WORKERS="1") as running:
         yield running
 
 
@@ -73,7 +73,6 @@ def mia(open_service: Service) -> str:
     return open_service.manage("token", "mia").strip()
 
 
-@pytest.mark.xdist_group("other sites")
 class TestAPageOfASiteOnTheList:
     def test_follows_a_private_room_by_streams(self, open_service: Service, mia: str, visit: Visit, room: str) -> None:
         def say(text: str) -> None:
