@@ -1,17 +1,26 @@
 """How pages are looked at: in both themes, on a phone and on a wide screen."""
 
+from typing import Any
+
 import pytest
+from _pytest.mark.structures import ParameterSet
 
 PHONE, WIDE = (390, 780), (1280, 800)
-nightly = pytest.mark.nightly
+
+
+def nightly(*values: Any) -> ParameterSet:
+    """Values of a test's parameters that are tried at night only."""
+    return pytest.param(*values, marks=pytest.mark.nightly)
+
+
 # Both themes and both sizes at the gate, every pair of them at night.
 LOOKS = pytest.mark.parametrize(
     ("scheme", "size"),
     [
         ("light", PHONE),
         ("dark", WIDE),
-        pytest.param("dark", PHONE, marks=nightly),
-        pytest.param("light", WIDE, marks=nightly),
+        nightly("dark", PHONE),
+        nightly("light", WIDE),
     ],
 )
 # Of the pages that few people see, one look at the gate.
@@ -19,7 +28,9 @@ FEW_LOOKS = pytest.mark.parametrize(
     ("scheme", "size"),
     [
         ("dark", PHONE),
-        *(pytest.param(*look, marks=nightly) for look in (("light", PHONE), ("light", WIDE), ("dark", WIDE))),
+        nightly("light", PHONE),
+        nightly("light", WIDE),
+        nightly("dark", WIDE),
     ],
 )
-SCHEMES = pytest.mark.parametrize("scheme", ["dark", pytest.param("light", marks=nightly)])
+SCHEMES = pytest.mark.parametrize("scheme", ["dark", nightly("light")])

@@ -51,7 +51,7 @@ def say(page: Page, text: str) -> None:
     expect(page.locator("[data-messages] .text").last).to_have_text(text)
 
 
-@pytest.mark.parametrize("visit", [WITHOUT_SCRIPTS, pytest.param(WITH_SCRIPTS, marks=nightly)], indirect=True)
+@pytest.mark.parametrize("visit", [WITHOUT_SCRIPTS, nightly(WITH_SCRIPTS)], indirect=True)
 def test_sign_up_out_and_in_again(visit: Callable[[str], Page], name: str, room: str) -> None:
     page = visit(f"/{room}")
     page.get_by_role("link", name="Sign up").click()
@@ -83,7 +83,7 @@ def test_sign_up_out_and_in_again(visit: Callable[[str], Page], name: str, room:
     expect(page.locator(".author").last).to_have_text(f"{name} the second")
 
 
-@pytest.mark.parametrize("visit", [WITH_SCRIPTS, pytest.param(WITHOUT_SCRIPTS, marks=nightly)], indirect=True)
+@pytest.mark.parametrize("visit", [WITH_SCRIPTS, nightly(WITHOUT_SCRIPTS)], indirect=True)
 def test_a_guest_becomes_an_account_and_keeps_what_they_wrote(
     visit: Callable[[str], Page], service: Service, name: str, room: str
 ) -> None:

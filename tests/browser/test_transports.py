@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from tests.browser.looks import nightly
 from tests.browser.test_chat import say, shows, stored
 from tests.browser.waiting import wait_for
 from tests.readers import TRANSPORTS
@@ -67,7 +68,7 @@ def test_people_on_all_transports_see_the_same_and_survive_pushpin(person: Enter
     assert [set(ways) for ways in used] == [{transport} for transport in TRANSPORTS]
 
 
-@pytest.mark.parametrize("how", ["aborted", pytest.param("stalled", marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("how", ["aborted", nightly("stalled")])
 def test_where_streams_are_blocked_the_page_falls_back_and_remembers_it(
     person: Enter, service: Service, room: str, how: str
 ) -> None:

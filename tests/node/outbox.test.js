@@ -69,7 +69,7 @@ function open(page, answer, { giveBack } = {}) {
   const posted = new Set();
   const own = { has: ({ id }) => posted.has(id), posted: (id) => posted.add(id) };
   const add = (message) => log.rows.some(({ id }) => id === message.id) || log.rows.push({ ...message, isStored: true });
-  const outbox = new Outbox(URL_OF_A, NAME, log, giveBack);
+  const outbox = new Outbox(URL_OF_A, { name: NAME, own, log, onForeign: add, giveBack });
   /** A message comes by the stream. */
   const meet = (message) => outbox.meet(message) || add(message);
   const texts = () => requests.map(({ body }) => body.get("text"));
