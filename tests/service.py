@@ -151,6 +151,8 @@ class Service:
         """End all processes and remove the folder."""
         if self._console:
             self._console.close()
+        for process in self.processes.values():
+            process.terminate()  # all at once: each takes its time
         for name in list(self.processes):
             self.stop(name, signal.SIGKILL)  # nothing of it is needed any more
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -6,6 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.looks import FEW_LOOKS, nightly
 from tests.service import Service, free_port, wait_until
 
 pytestmark = pytest.mark.timeout(120)
@@ -18,13 +19,16 @@ def name() -> str:
     return "user" + "".join("abcdefghkn"[int(digit)] for digit in str(free_port()))
 
 
-@pytest.fixture(params=[True, False], ids=["with scripts", "without scripts"])
+WITH_SCRIPTS, WITHOUT_SCRIPTS = "with scripts", "without scripts"
+
+
+@pytest.fixture
 def visit(request: pytest.FixtureRequest, chromium: Browser, service: Service) -> Iterator[Callable[[str], Page]]:
     """Opens an address of the service in a browser profile of its own."""
     contexts = []
 
     def open_page(address: str) -> Page:
-        contexts.append(chromium.new_context(java_script_enabled=request.param))
+        contexts.append(chromium.new_context(java_script_enabled=request.param == WITH_SCRIPTS))
         page = contexts[-1].new_page()
         page.goto(service.url + address)
         return page
@@ -47,6 +51,7 @@ def say(page: Page, text: str) -> None:
     expect(page.locator("[data-messages] .text").last).to_have_text(text)
 
 
+@pytest.mark.parametrize("visit", [WITHOUT_SCRIPTS, nightly(WITH_SCRIPTS)], indirect=True)
 def test_sign_up_out_and_in_again(visit: Callable[[str], Page], name: str, room: str) -> None:
     page = visit(f"/{room}")
     page.get_by_role("link", name="Sign up").click()
@@ -80,6 +85,7 @@ def test_sign_up_out_and_in_again(visit: Callable[[str], Page], name: str, room:
     expect(page.locator(".author").last).to_have_text(f"{name} the second")
 
 
+@pytest.mark.parametrize("visit", [WITH_SCRIPTS, nightly(WITHOUT_SCRIPTS)], indirect=True)
 def test_a_guest_becomes_an_account_and_keeps_what_they_wrote(
     visit: Callable[[str], Page], service: Service, name: str, room: str
 ) -> None:
@@ -116,8 +122,7 @@ def test_a_guest_becomes_an_account_and_keeps_what_they_wrote(
     assert service.post(room, "hi", name).status == 409
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [(390, 780), (1280, 800)])
+@FEW_LOOKS
 def test_every_page_about_people_is_accessible_and_fits(
     chromium: Browser, service: Service, name: str, scheme: str, size: tuple[int, int]
 ) -> None:

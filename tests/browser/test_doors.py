@@ -6,6 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from tests.browser.looks import SCHEMES, nightly
 from tests.browser.people import Party, party
 from tests.browser.test_chat import say, shows
 from tests.browser.test_rooms import Open, visit
@@ -40,11 +41,11 @@ def name_of(page: Page) -> str:
     ("path", "bar"),
     [
         ("/{room}?user=Vera", "/{room}"),
-        ("/{room}?user=Vera&transport=long-poll", "/{room}?transport=long-poll"),
+        nightly("/{room}?user=Vera&transport=long-poll", "/{room}?transport=long-poll"),
         ("/{room}?transport=websocket&user=Vera", "/{room}?transport=websocket"),
-        ("/?user=Vera", "/default"),
+        nightly("/?user=Vera", "/default"),
         ("/-/?room={room}&room=default&user=Vera", "/-/?room={room}&room=default"),
-        ("/-/?user=Vera&room={room}&transport=long-poll", "/-/?room={room}&transport=long-poll"),
+        nightly("/-/?user=Vera&room={room}&transport=long-poll", "/-/?room={room}&transport=long-poll"),
     ],
 )
 def test_the_address_bar_hands_nobodys_name_on_and_a_reload_is_the_same_visitor(
@@ -128,7 +129,7 @@ def test_who_signs_in_is_no_visitor_in_that_tab_any_more(
     expect(page.get_by_label("Your name")).to_be_visible()
 
 
-@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
+@pytest.mark.parametrize("scripts", [nightly(True), False], ids=["with scripts", "without scripts"])
 def test_a_guest_is_asked_before_the_name_is_gone(
     chromium: Browser, service: Service, room: str, scripts: bool
 ) -> None:
@@ -163,7 +164,7 @@ def test_a_private_link_leads_its_member_in_by_the_door(visit: Open, party: Part
     expect(page.locator("[data-title]")).to_have_text("The Den")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@SCHEMES
 def test_the_doors_are_accessible_and_fit(chromium: Browser, service: Service, room: str, scheme: str) -> None:
     context = chromium.new_context(color_scheme=scheme, viewport={"width": 320, "height": 640})  # type: ignore[arg-type]
     page = context.new_page()

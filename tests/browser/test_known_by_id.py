@@ -7,6 +7,7 @@ from tests.browser.people import Party, party
 from tests.browser.test_chat import say, shows
 from tests.browser.test_rooms import Open, by_keys, chat, garden, message, visit
 from tests.browser.test_transports import is_online
+from tests.browser.waiting import wait_for
 from tests.service import Service
 
 __all__ = ["garden", "party", "visit"]
@@ -95,8 +96,7 @@ def test_the_same_words_of_another_visitor_meanwhile_are_theirs(
 
     one.route("**/messages/", hold)
     say(one, "hello")
-    while not held:
-        one.wait_for_timeout(50)
+    wait_for(one, lambda: held, what="the post")
     service.say(room, "hello", "Vera")
     service.say(room, "last", "bob")
     expect(message(one, "last")).to_be_visible(timeout=10_000)
