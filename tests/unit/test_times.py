@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import tempfile
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -55,19 +56,25 @@ def test_one_number_divides_them(settings: LazySettings) -> None:
 
 @pytest.mark.parametrize("divisor", ["", "1", "10"])
 def test_pushpins_part_is_divided_by_it_too(tmp_path: Path, divisor: str) -> None:
-    fake = tmp_path / "pushpin"
+    with tempfile.TemporaryDirectory() as rundir:  # short enough for names of sockets
+        assert_divided(tmp_path, Path(rundir), divisor)
+
+
+def assert_divided(programs: Path, rundir: Path, divisor: str) -> None:
+    """Pushpin's configuration in `rundir` has its times divided, as pushpin/entrypoint.sh writes it."""
+    fake = programs / "pushpin"
     fake.write_text("#!/bin/sh\n")
     fake.chmod(0o755)
     environment = {
-        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "PATH": f"{programs}:{os.environ['PATH']}",
         "GRIP_KEY": "g" * 32,
-        "PUSHPIN_RUNDIR": str(tmp_path / "run"),
+        "PUSHPIN_RUNDIR": str(rundir),
         "TIMES_DIVISOR": divisor,
     }
     subprocess.run(
         ["sh", str(ROOT / "pushpin" / "entrypoint.sh")], env=environment, check=True, stderr=subprocess.DEVNULL
     )
-    rendered = (tmp_path / "run" / "pushpin.conf").read_text()
+    rendered = (rundir / "pushpin.conf").read_text()
     found = dict(re.findall(r"^(message_wait|subscription_linger|stats_subscription_ttl)=(\d+)$", rendered, re.M))
     ttl = round(pushpin_stats.TTL / int(divisor or 1))
     assert found == {
