@@ -4,7 +4,7 @@ VENV := .venv/bin/python
 CODE := chat server tests benchmarks manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit test-integration test-browser test-scale chaos bench lint check-compose clean venv venv-dev packages
+.PHONY: help run test test-unit test-integration test-browser test-scale chaos bench lint check-compose clean venv venv-dev packages node
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -12,12 +12,12 @@ help:  ## list the targets
 run: venv  ## set everything up and serve at http://localhost:7999/ (or PORT); Ctrl-C ends it
 	@exec $(VENV) -m server.run
 
-test: packages lint  ## set everything up, lint, and run all tests (a fault run of 90 s among them)
+test: packages node lint  ## set everything up, lint, and run all tests (a fault run of 90 s among them)
 	$(VENV) -m pytest tests/scale tests/chaos tests/browser/test_recovery.py
 	$(VENV) -m pytest -n 3 --dist worksteal tests/unit tests/integration
 	$(VENV) -m pytest -n 2 --dist worksteal tests/browser --ignore tests/browser/test_recovery.py
 
-test-unit: venv-dev  ## the tests that need no network, in seconds
+test-unit: venv-dev node  ## the tests that need no network, in seconds
 	$(VENV) -m pytest tests/unit
 
 test-integration: packages venv-dev  ## the tests on a real Pushpin, gunicorn, SQLite and PostgreSQL
@@ -48,7 +48,7 @@ check-compose:  ## is docker-compose.yml valid?
 	docker compose config --quiet
 
 clean:  ## remove the virtual environment and caches; var/, the data, stays
-	rm -rf .venv .venv-bench .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find $(CODE) -name __pycache__ -prune -exec rm -rf {} +
 
 venv:
@@ -59,3 +59,6 @@ venv-dev:
 
 packages:
 	@.ci/packages
+
+node:
+	@.ci/node

@@ -20,7 +20,7 @@ from chat.models import (
     Stranger,
     User,
 )
-from chat.names import has_control_characters, person_key
+from chat.names import PERSON_SENT_MAX, has_control_characters, person_key
 from chat.problems import Problem
 from chat.requester import Person
 
@@ -139,7 +139,7 @@ def named(name: str) -> User:
     try:
         return person(name)
     except Problem:
-        is_storable = not has_control_characters(name)
+        is_storable = len(name) <= PERSON_SENT_MAX and not has_control_characters(name)
         found = User.objects.filter(name_key=person_key(name), is_active=True).first() if is_storable else None
         if found is None:
             raise

@@ -17,6 +17,10 @@ RESERVED_ROOM_NAMES = frozenset(
 HIDDEN_ROOM_PREFIX = "x-"
 PERSON_NAME_MAX = 64
 PERSON_KEY_MAX = 4 * PERSON_NAME_MAX
+# Characters of a name as it is sent: several can become one. Looked at before all else, since Unicode's normal forms take
+# time by the square of a run of marks.
+PERSON_SENT_MAX = 4 * PERSON_NAME_MAX
+_TOO_LONG = f"A name can have at most {PERSON_NAME_MAX} characters."
 
 
 def room_key(name: str) -> str:
@@ -51,6 +55,9 @@ def clean_person_name(name: str) -> str:
 
     Raises ValueError, with words for the person, when nothing is left or when it can't be a name.
     """
+    name = name.strip()
+    if len(name) > PERSON_SENT_MAX:
+        raise ValueError(_TOO_LONG)
     if has_control_characters(name, allow="\t\n\r"):
         raise ValueError("A name can't hold control characters.")
     name = " ".join(unicodedata.normalize("NFC", name).split())
@@ -59,7 +66,7 @@ def clean_person_name(name: str) -> str:
     if not person_key(name):  # nothing, or nothing that shows
         raise ValueError("A name is needed.")
     if len(name) > PERSON_NAME_MAX:
-        raise ValueError(f"A name can have at most {PERSON_NAME_MAX} characters.")
+        raise ValueError(_TOO_LONG)
     return name
 
 

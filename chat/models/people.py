@@ -10,6 +10,8 @@ from django.utils import timezone
 
 from chat.names import PERSON_KEY_MAX, PERSON_NAME_MAX, is_key_of, person_key
 
+USERNAME_MAX = 150  # characters, as Django's model has it
+
 
 class User(AbstractUser):
     """A person or a bot: an account with Django's own auth, or a guest (a nickname, no password)."""
@@ -36,6 +38,12 @@ class User(AbstractUser):
             self.name_key = person_key(self.shown_name)
         self.username_key = person_key(self.username)
         super().save(*args, **kwargs)  # type: ignore[arg-type]
+
+    @classmethod
+    def normalize_username(cls, username: str) -> str:
+        """NFKC, as Django has it. What is cut off here is refused as too long all the same: of a longer text Unicode's
+        normal forms take time by its square (see chat.confusables)."""
+        return str(super().normalize_username(username[: USERNAME_MAX + 1]))
 
     @property
     def shown_name(self) -> str:

@@ -65,7 +65,7 @@ def membership(request: HttpRequest, name: str) -> HttpResponse:
 
 def suggested_name(title: str) -> str:
     """A name for a room of this title: its letters and digits, as far as ASCII has them. "" when it has none."""
-    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
+    plain = unicodedata.normalize("NFKD", title[: actions.TITLE_MAX]).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:64]
 
 
