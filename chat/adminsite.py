@@ -2,6 +2,7 @@
 sign out."""
 
 import logging
+import traceback
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -38,15 +39,20 @@ def readable(view: View) -> View:
             response = view(request, *args, **kwargs)
             if isinstance(response, TemplateResponse):  # lists ask the database while they are shown
                 response.render()
-        except _UNREADABLE:
+        except _UNREADABLE as error:
             if not (request.GET or request.POST or kwargs):
                 raise
             # With where it came from: it could be a mistake of ours, after all.
-            logger.warning("can't be read: %s", request.path, exc_info=True)
+            logger.warning("can't be read: %s: %s in %s", request.path, type(error).__name__, _place(error))
             return error_page(request, Problem("PARAMETER_INVALID", "This can't be read: choose from the pages."))
         return response
 
     return answer
+
+
+def _place(error: BaseException) -> str:
+    trace = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{trace.filename}:{trace.lineno}"
 
 
 class OwnPasswordForm(AdminPasswordChangeForm):

@@ -2,7 +2,9 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 from chat.confusables import skeleton
 
@@ -17,8 +19,8 @@ RESERVED_ROOM_NAMES = frozenset(
 HIDDEN_ROOM_PREFIX = "x-"
 PERSON_NAME_MAX = 64
 PERSON_KEY_MAX = 4 * PERSON_NAME_MAX
-# Characters of a name as it is sent: several can become one. Looked at before all else, since Unicode's normal forms take
-# time by the square of a run of marks.
+# Characters of a name as it is sent: several can become one. Looked at before all else, since Unicode's normal forms
+# take time by the square of a run of marks.
 PERSON_SENT_MAX = 4 * PERSON_NAME_MAX
 _TOO_LONG = f"A name can have at most {PERSON_NAME_MAX} characters."
 
@@ -36,6 +38,33 @@ def is_room_name(name: str) -> bool:
 def has_control_characters(text: str, *, allow: str = "") -> bool:
     """Whether `text` holds control characters other than `allow`, NUL and lone surrogates included."""
     return any(unicodedata.category(char) in ("Cc", "Cs") and char not in allow for char in text)
+
+
+def is_storable(value: Any) -> bool:
+    """Whether every text in `value`, JSON of any depth, can be stored and sent.
+
+    PostgreSQL takes no NUL, and UTF-8 has no form for half a surrogate pair, both of which JSON and forms can name.
+    Asked where requests come in (chat.door, the parser of bodies, the frames of sockets), and nowhere else.
+    """
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            if "\0" in one or not _has_utf8(one):
+                return False
+        elif isinstance(one, Mapping):
+            waiting += [*one.keys(), *one.values()]
+        elif isinstance(one, list | tuple):
+            waiting += one
+    return True
+
+
+def _has_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_unseen(char: str) -> bool:

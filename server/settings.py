@@ -47,6 +47,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "chat.middleware.bare_heads",
     "chat.middleware.security_headers",
+    "chat.door.Door",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "chat.middleware.Refusals",
@@ -114,9 +115,11 @@ _log_level = env.text("LOG_LEVEL", "INFO", choices=("DEBUG", "INFO", "WARNING", 
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "filters": {"hide_secrets": {"()": "server.redact.HideSecrets"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["hide_secrets"]}},
+    "formatters": {
+        "plain": {"()": "server.redact.Formatter", "fmt": "%(asctime)s %(levelname)s %(name)s: %(message)s"}
+    },
+    "filters": {"seldom": {"()": "server.redact.Seldom"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["seldom"]}},
     "root": {"handlers": ["console"], "level": _log_level},
     # A refusal is the client's mistake and no news for the operator.
     "loggers": {"django.server": {"level": "WARNING"}, "django.request": {"level": "ERROR"}},

@@ -78,16 +78,11 @@ def post_message(request: HttpRequest, name: str, body: MessageIn) -> HttpRespon
     except Problem as problem:
         if not html:
             raise
-        return chat_page(request, name, _showable(body.from_), error=problem, draft=_showable(body.text))
+        return chat_page(request, name, body.from_, error=problem, draft=body.text)
     if html:
         query = urlencode({"user": posted.message["from"]})
         return HttpResponseRedirect(f"{reverse('room', args=[posted.message['room']])}?{query}", status=303)
     return JsonResponse(posted.message, status=201 if posted.created else 200)
-
-
-def _showable(text: str) -> str:
-    """`text` without lone surrogates, which JSON can name and UTF-8 can't hold."""
-    return text.encode("utf-8", "replace").decode()
 
 
 @router.get(

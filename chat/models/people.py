@@ -58,7 +58,7 @@ def new_id() -> str:
 
 def digest_of(secret: str) -> str:
     """What is stored of a token or of an invite's link: both are random, so a plain hash is enough."""
-    return sha256(secret.encode("utf-8", "replace")).hexdigest()
+    return sha256(secret.encode()).hexdigest()
 
 
 class Scope(models.TextChoices):

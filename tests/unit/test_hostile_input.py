@@ -131,6 +131,7 @@ HEADERS = [
     "Accept-Language",
     "Authorization",
     "Content-Type",
+    "Cookie",
     "Host",
     "Idempotency-Key",
     "If-Modified-Since",

@@ -45,6 +45,7 @@ LAYERS: list[set[str]] = [
     {"chat.pushpin_stats"},
     {"chat.channels"},
     {"chat.outbound"},
+    {"chat.door"},
     {"chat.models", "chat.middleware"},
     {
         "chat.models.members",
