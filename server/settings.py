@@ -94,6 +94,9 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "chat.User"
 AUTHENTICATION_BACKENDS = ["chat.signin.SignIn"]
+# A quarter of a process's threads compute hashes of passwords at once: see chat.passwords.
+HASHES_AT_ONCE = max(1, env.integer("WEB_THREADS", 8, at_least=1) // 4)
+PASSWORD_HASHERS = ["chat.passwords.Hasher"]
 SESSION_ENGINE = "chat.sessions"
 LOGIN_URL = "sign-in"
 AUTH_PASSWORD_VALIDATORS = [

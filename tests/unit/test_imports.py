@@ -60,7 +60,7 @@ LAYERS: list[set[str]] = [
     {"chat.models.people"},
     {"server.settings"},
     {"chat.names"},
-    {"chat.aliases"},
+    {"chat.aliases", "chat.passwords"},
     {"chat.confusables", "chat.problems", "chat.apps", "server.env", "server.staticfiles", "server.redact"},
 ]
 GRIP = {"django_eventstream", "django_grip", "gripcontrol", "pubcontrol", "zmq"}
