@@ -27,7 +27,7 @@ def text(name: str, default: str = "", *, choices: tuple[str, ...] = ()) -> str:
     """The value of `name` as text, stripped. Raises ImproperlyConfigured when it is not one of `choices`."""
     value = os.environ.get(name, "").strip()
     if not value and (path := os.environ.get(f"{name}_FILE", "").strip()):
-        value = _read(name, Path(path))
+        value = _read(name, Path(path)).strip()
     value = value or default
     if choices and value not in choices:
         raise ImproperlyConfigured(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
@@ -78,20 +78,40 @@ def secret(name: str, *, file: Path, at_least: int = 32) -> str:
 
     Raises ImproperlyConfigured when there is none or when it is shorter than `at_least` characters.
     """
-    value = text(name)
-    if not value and file.is_file():
-        value = _read(name, file)
+    value = text(name) or _from(name, file).strip()
     if len(value) < at_least:
-        raise ImproperlyConfigured(
-            f"{name} needs at least {at_least} characters: set {name} or {name}_FILE, or start with `make run`,"
-            f" which generates {file}."
-        )
+        raise _short(name, file, f"at least {at_least} characters")
     return value
+
+
+def shared_key(name: str, *, file: Path, at_least: int = 32) -> str:
+    """As secret, for a key that pushpin/entrypoint.sh reads too.
+
+    Both take it as it is, but for line ends behind it, and refuse what one of them could read otherwise than the other.
+    """
+    value = os.environ.get(name, "")
+    if not value:
+        path = os.environ.get(f"{name}_FILE", "")
+        value = _read(name, Path(path)) if path else _from(name, file)
+    value = value.rstrip("\r\n")
+    if len(value) < at_least or not re.fullmatch(r"[!-~]+", value):
+        raise _short(name, file, f"at least {at_least} characters of printable ASCII without blanks")
+    return value
+
+
+def _from(name: str, file: Path) -> str:
+    return _read(name, file) if file.is_file() else ""
+
+
+def _short(name: str, file: Path, what: str) -> ImproperlyConfigured:
+    return ImproperlyConfigured(
+        f"{name} needs {what}: set {name} or {name}_FILE, or start with `make run`, which generates {file}."
+    )
 
 
 def _read(name: str, path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8").strip()
+        return path.read_bytes().decode()
     except OSError as error:
         raise ImproperlyConfigured(f"{name}: can't read {path}: {error.strerror}.") from None
     except UnicodeDecodeError:

@@ -129,7 +129,7 @@ LOGGING = {
 }
 
 # The proxies. Pushpin signs what it forwards with the key; a proxy without one would let anybody pose as it.
-GRIP_KEY = env.secret("GRIP_KEY", file=VAR / "grip_key")
+GRIP_KEY = env.shared_key("GRIP_KEY", file=VAR / "grip_key")
 
 
 def _proxy(url: str) -> dict[str, str | bytes]:

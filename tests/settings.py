@@ -5,7 +5,7 @@ from unittest import mock
 
 _ENVIRONMENT = {
     "SECRET_KEY": "a secret key that only the tests know, long enough",
-    "GRIP_KEY": "a grip key that only the tests know, and long enough",
+    "GRIP_KEY": "a-grip-key-that-only-the-tests-know,-and-long-enough",
     "GRIP_URL": "tcp://127.0.0.1:9",
     "DATABASE_URL": "sqlite://:memory:",
     # So that tests count the statements of what is asked, and not of the limit before it; test_limits.py counts these.
