@@ -16,12 +16,14 @@ from django.utils import timezone
 from django_eventstream.event import Event as LibraryEvent
 from django_eventstream.storage import EventDoesNotExist, StorageBase
 
+from chat import wire
 from chat.channels import ROOM_PREFIX
 from chat.models import ClaimedEvent, Event, Restore, Room
 from chat.names import room_key
 
 # Postgres' bigint and SQLite's integer end here; a client may send more digits than that.
 MAX_ID = 2**63 - 1
+_ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "%\u2028\u2029"}
 _INTEGER = re.compile(r"-?[0-9]+\Z")
 _READ = "SELECT id, room_id, eid, type, data FROM chat_event WHERE {wanted} ORDER BY room_id, eid LIMIT %s"
 _AFTER = "(room_id = %s AND eid > %s)"
@@ -37,9 +39,10 @@ def encode(data: Mapping[str, Any]) -> str:
     """`data` as the JSON text that is stored and sent.
 
     `%` is written as an escape: Pushpin's build-id filter would take it for the start of a variable, and so one
-    text serves streams with and without that filter.
+    text serves streams with and without that filter. So are the line and paragraph separators of Unicode, at which
+    some clients' readers of lines would cut the event.
     """
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("%", "\\u0025")
+    return wire.encode(data).translate(_ESCAPES)
 
 
 def append(claim: ClaimedEvent, event_type: str, data: Mapping[str, Any], now: datetime) -> Event:
@@ -83,7 +86,7 @@ def parse_token(text: str) -> dict[str, int]:
     for part in text.split(","):
         channel, separator, digits = part.strip().rpartition(":")
         if not separator or not channel.startswith(ROOM_PREFIX) or not _INTEGER.match(digits):
-            raise ValueError(f"{part[:80]!r} is not of the form room-<name>:<number>")
+            raise ValueError("a part of it is not of the form room-<name>:<number>")
         key = room_key(channel.removeprefix(ROOM_PREFIX))
         number = parse_number(digits)
         positions[key] = max(positions.get(key, number), number)
@@ -102,7 +105,7 @@ def encode_event(event_id: str, event: Event) -> str:
 
 def encode_batch(objects: Iterable[str], last: str, resets: list[str] | None = None) -> str:
     """The answer to a long-poll: encoded events, the token after them, and the channels to be loaded again."""
-    channels = f',"channels":{json.dumps(resets)}' if resets else ""
+    channels = f',"channels":{wire.encode(resets)}' if resets else ""
     reset = "true" if resets else "false"
     return f'{{"events":[{",".join(objects)}],"last-event-id":"{last}","reset":{reset}{channels}}}'
 

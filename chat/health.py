@@ -1,16 +1,17 @@
 """/health/: whether the process lives, and whether it is ready."""
 
 from django.db import DatabaseError, connection
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from chat import publish
+from chat.wire import json_response
 
 
 @require_safe
 def live(request: HttpRequest) -> HttpResponse:
     """GET /health/live: the process answers."""
-    return JsonResponse({"status": "ok"})
+    return json_response({"status": "ok"})
 
 
 @require_safe
@@ -23,4 +24,4 @@ def ready(request: HttpRequest) -> HttpResponse:
     except DatabaseError:
         database = False
     body = {"status": "ok" if database else "unavailable", "database": database, "proxies": publish.states()}
-    return JsonResponse(body, status=200 if database else 503, headers={"Cache-Control": "no-store"})
+    return json_response(body, 200 if database else 503, {"Cache-Control": "no-store"})

@@ -12,7 +12,6 @@ share the work by leases.
 import base64
 import hashlib
 import hmac
-import json
 import logging
 import queue
 import secrets
@@ -31,6 +30,7 @@ from chat.actions import deliveries, iso
 from chat.channels import ROOM_PREFIX
 from chat.models import Event, OutgoingHook
 from chat.outbound import Answer
+from chat.wire import encode
 
 logger = logging.getLogger(__name__)
 
@@ -73,12 +73,12 @@ def parcel_for(hook: OutgoingHook, now: datetime) -> Parcel | None:
     """What to tell the receiver next; None when what is new is not for webhooks. `hook` is of `due`."""
     room = hook.room
     if hook.test_asked_at:
-        data = json.dumps({"room": room.name})
+        data = encode({"room": room.name})
         key = f"test-{hook.test_asked_at.timestamp() * 1000:.0f}"
         return _parcel(hook, "test", hook.position, key, now, data)
     if room.pruned_through > hook.position:  # what lies between was pruned before it was told: never a silent gap
         token = eventlog.token(room.name, room.pruned_through)
-        data = json.dumps({"channels": [f"{ROOM_PREFIX}{room.name}"], "last-event-id": token})
+        data = encode({"channels": [f"{ROOM_PREFIX}{room.name}"], "last-event-id": token})
         return _parcel(hook, "stream-reset", room.pruned_through, f"reset-{room.pruned_through}", now, data)
     if hook.next_eid is None or hook.next_created is None:
         return None

@@ -58,11 +58,8 @@ class Refusals:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Give a 405 its code, and django-grip's refusal of WebSocket events that it can't read."""
+        """Give a 405 its code."""
         response = self.get_response(request)
-        is_ours = response.headers.get("Content-Type") == "application/problem+json"
-        if response.status_code == 400 and request.content_type == WEBSOCKET_EVENTS and not is_ours:
-            return problem_response(Problem("BODY_INVALID", "The WebSocket events can't be read."))
         if response.status_code == 405:
             allow = {"Allow": response.headers.get("Allow", "GET")}
             return problem_response(

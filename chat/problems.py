@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+
+from chat.wire import json_response
 
 STATUS = {
     "TOKEN_INVALID": 400,
@@ -18,6 +20,7 @@ STATUS = {
     "SCOPE_INSUFFICIENT": 403,
     "TOO_LATE": 403,
     "ORIGIN_DENIED": 403,
+    "REQUEST_UNSIGNED": 403,
     "ROOM_INVALID": 404,
     "MESSAGE_INVALID": 404,
     "INVITE_INVALID": 404,
@@ -25,12 +28,15 @@ STATUS = {
     "NOT_FOUND": 404,
     "METHOD_NOT_ALLOWED": 405,
     "NOT_ACCEPTABLE": 406,
+    "REQUEST_TIMEOUT": 408,  # this one and those with 414, 417 and 431 are the worker's: server/worker.py
     "NAME_TAKEN": 409,
     "ROOM_TAKEN": 409,
     "PARTNER_MISSING": 409,
     "BODY_TOO_LARGE": 413,
     "FRAME_TOO_LARGE": 413,
+    "ADDRESS_TOO_LONG": 414,
     "CONTENT_TYPE_UNSUPPORTED": 415,
+    "EXPECTATION_FAILED": 417,
     "NAME_INVALID": 422,
     "TEXT_INVALID": 422,
     "URL_INVALID": 422,
@@ -38,7 +44,9 @@ STATUS = {
     "IDEMPOTENCY_KEY_REUSED": 422,
     "TOO_MANY_ATTEMPTS": 429,
     "RATE_LIMITED": 429,
+    "HEADERS_TOO_LARGE": 431,
     "PROXY_REQUIRED": 501,
+    "CODING_UNSUPPORTED": 501,
     "SERVICE_UNAVAILABLE": 503,
 }
 # What the page of a refusal is headed with, by status: its words say the rest.
@@ -85,9 +93,9 @@ class Problem(Exception):
         return members if self.retry_after is None else members | {"retry_after": self.retry_after}
 
 
-def problem_response(problem: Problem) -> JsonResponse:
+def problem_response(problem: Problem) -> HttpResponse:
     """`problem` as an application/problem+json response."""
-    response = JsonResponse(problem.as_dict(), status=problem.status, headers=problem.headers)
+    response = json_response(problem.as_dict(), problem.status, problem.headers)
     response["Content-Type"] = "application/problem+json"
     response["Cache-Control"] = "no-store"
     return response

@@ -4,7 +4,6 @@ Nothing here raises or waits long: what did not get through is published again b
 and Pushpin drops what it already has.
 """
 
-import json
 import logging
 import os
 import queue
@@ -26,6 +25,7 @@ from chat import channels
 from chat.channels import PersonChannel, RoomChannel
 from chat.eventlog import encode_batch, encode_event, token
 from chat.models import Event, Room
+from chat.wire import encode
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ def encode_item(channel: str, formats: Iterable[Format], eid: int | None = None)
     """One publish item as JSON: the same bytes serve ZMQ and the HTTP control port."""
     ids = {} if eid is None else {"id": str(eid), "prev_id": str(eid - 1)}
     exported: dict[str, Any] = Item(list(formats), **ids).export(formats_field=True)
-    return json.dumps({"channel": channel, **exported}, ensure_ascii=False, separators=(",", ":")).encode()
+    return encode({"channel": channel, **exported}).encode()
 
 
 def event_items(event: Event, name: str, rights: int, key: str, *, is_first: bool = False) -> list[bytes]:
@@ -115,7 +115,7 @@ def _newest_frame(name: str, eid: int) -> Format:
 
 def _frame(kind: str, data: dict[str, Any]) -> Format:
     frame = {"type": kind, "data": data}
-    return WebSocketMessageFormat(json.dumps(frame, ensure_ascii=False, separators=(",", ":")))
+    return WebSocketMessageFormat(encode(frame))
 
 
 def _close() -> list[Format]:

@@ -19,12 +19,12 @@ Person = User | AnonymousUser
 
 def address_of(request: HttpRequest) -> str:
     """Where the request comes from: Pushpin writes the header anew, so its last part is not the client's to choose,
-    and with TRUSTED_PROXIES in front of it as many parts before that. Past Pushpin it is the peer's own address.
+    and with TRUSTED_PROXIES in front of it as many parts before that. Past Pushpin the peer itself is the last of them.
     """
-    if request.grip.signed:  # type: ignore[attr-defined]
-        parts = request.headers.get("X-Forwarded-For", "").split(",")
-        return parts[max(0, len(parts) - 1 - settings.TRUSTED_PROXIES)].strip()[:45]
-    return str(request.META.get("REMOTE_ADDR", ""))
+    parts = request.headers.get("X-Forwarded-For", "").split(",")
+    if not request.grip.signed:  # type: ignore[attr-defined]
+        parts = [*(parts if settings.TRUSTED_PROXIES else ()), str(request.META.get("REMOTE_ADDR", ""))]
+    return parts[max(0, len(parts) - 1 - settings.TRUSTED_PROXIES)].strip()[:45]
 
 
 def network_of(request: HttpRequest) -> str:

@@ -1,4 +1,4 @@
-"""How gunicorn serves Django: threads, since a view waits for the database and never for a reader."""
+"""How gunicorn serves Django: threads, since a view waits for the database and never for a reader or a slow client."""
 
 import ctypes
 import os
@@ -8,19 +8,22 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from gunicorn.http import wsgi
-
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 bind = f"{os.environ.get('WEB_BIND', '127.0.0.1')}:{os.environ.get('WEB_PORT', '8000')}"
-worker_class = "gthread"
+worker_class = "server.worker.Worker"
 workers = int(os.environ.get("WEB_WORKERS", "2"))
 threads = int(os.environ.get("WEB_THREADS", "8"))
 # A thousand readers who come back at once wait in the kernel's line instead of being refused.
 backlog = 2048
-# Pushpin keeps its connections. Longer than it leaves one idle, so that gunicorn is not the one who hangs up just when
-# the next request is on its way; an idle connection takes no thread.
-keepalive = 75
+# Each connection serves one request: see server/worker.py.
+keepalive = 0
+# The worker gathers answers, of files too, and sends them itself: nothing goes from a file to a socket.
+sendfile = False
+# Nothing that a client can send through Pushpin changes what gunicorn tells Django: neither a header SCRIPT_NAME nor
+# X-Forwarded-Proto, which Django looks at itself.
+forwarded_allow_ips = ""
+forwarder_headers = ""
 # A stream of fifty rooms has them all in its address; the default of 4,094 bytes would refuse it.
 limit_request_line = 8190
 # No view takes long. A worker that is silent for so many seconds is stuck and replaced, and a restart waits no longer
@@ -36,42 +39,10 @@ accesslog = "-" if os.environ.get("WEB_ACCESS_LOG") else None
 logger_class = "server.accesslog.AccessLog"
 access_log_format = "%(r)s %({grip-last}i)s %(s)s %(B)s"
 
-# Bytes that the kernel takes at once, whoever reads how slowly: more than the answers that carry events have.
+# Bytes that the kernel takes at once, however slowly the peer reads: more than an answer that carries events has. A
+# worker killed between two writes would leave a header without its body, and Pushpin 1.36 takes such an answer to its
+# recovery request as whole: it goes on from the positions in the header, and the events in the body are lost.
 SEND_BUFFER = 200_000
-
-
-class WholeResponse(wsgi.Response):  # type: ignore[misc]
-    """An answer whose header and body go to the kernel in one write.
-
-    Written one after the other, as gunicorn does, a worker killed in between leaves a header without its body.
-    Pushpin 1.36 takes such an answer to its recovery request as whole: it goes on from the positions in the header,
-    and the events in the body are lost without a trace.
-    """
-
-    sock: Any
-
-    def write(self, arg: bytes) -> None:
-        """Send a part of the body, the first with the header."""
-        if self.headers_sent:
-            super().write(arg)
-            return
-        whole = _Gathered()
-        sock, self.sock = self.sock, whole
-        try:
-            super().write(arg)
-        finally:
-            self.sock = sock
-        sock.sendall(whole)
-
-
-class _Gathered(bytearray):
-    """Takes what would be sent."""
-
-    def sendall(self, data: bytes) -> None:
-        self += data
-
-
-wsgi.Response = WholeResponse
 
 
 def when_ready(server: Any) -> None:

@@ -48,6 +48,7 @@ MIDDLEWARE = [
     "chat.middleware.bare_heads",
     "chat.middleware.security_headers",
     "chat.door.Door",
+    "chat.stream.grip.signed_only",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "chat.middleware.Refusals",
@@ -56,7 +57,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "chat.sessions.Authentication",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django_grip.GripMiddleware",
+    "chat.stream.grip.Instructions",
     "chat.signin.keep_guests",
     "chat.signin.note_tokens",
     "chat.limits.Limits",
@@ -163,6 +164,8 @@ for _address in GRIP_STATS:
     if not _address.startswith(("tcp://", "ipc://")):
         raise ImproperlyConfigured(f"GRIP_STATS takes addresses like tcp://127.0.0.1:5562, not {_address!r}.")
 GRIP_PROXY_REQUIRED = True
+# Whether requests that no proxy has signed are refused: a front of the operator's own may send some past Pushpin.
+PROXY_REQUIRED = env.boolean("PROXY_REQUIRED", True)
 EVENTSTREAM_STORAGE_CLASS = "chat.eventlog.EventLog"
 EVENTSTREAM_CHANNELMANAGER_CLASS = "chat.channels.RoomChannelManager"
 

@@ -21,6 +21,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import jwt
+
 from tests.console import Console
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -58,6 +60,12 @@ def wait_until(condition: Callable[[], Any], seconds: float, what: str = "it") -
             return value
         time.sleep(0.02)
     raise AssertionError(f"{what} did not happen within {seconds} s")
+
+
+def signed_headers() -> dict[str, str]:
+    """What a proxy adds to a request that it forwards."""
+    signature = jwt.encode({"iss": "pushpin", "exp": int(time.time()) + 600}, SECRETS["GRIP_KEY"], algorithm="HS256")
+    return {"Grip-Sig": signature, "X-Forwarded-For": "127.0.0.1"}
 
 
 def session_members(session: int) -> list[int]:
@@ -248,10 +256,18 @@ class Service:
             return False
 
     def request(
-        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None, base: str = ""
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: dict[str, str] | None = None,
+        base: str = "",
+        *,
+        signed: bool = True,
     ) -> Answer:
-        """One request through the proxy (or to `base`); a refusal is an answer too."""
-        request = urllib.request.Request((base or self.url) + path, body, headers or {}, method=method)
+        """One request through the proxy; a refusal is an answer too. One to `base` goes past it, `signed` as if not."""
+        headers = {**(signed_headers() if base and signed else {}), **(headers or {})}
+        request = urllib.request.Request((base or self.url) + path, body, headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=15) as response:
                 return Answer(response.status, response.headers, response.read())

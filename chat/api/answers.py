@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 
 from chat import access, requester
 from chat.models import Scope, User
+from chat.wire import json_response
 
 READ_REFUSALS = frozenset({400, 401, 403, 404, 503})
 WRITE_REFUSALS = frozenset({400, 401, 403, 404, 409, 413, 415, 422, 429, 503})
@@ -22,9 +23,9 @@ def reader(request: HttpRequest, scope: Scope = Scope.READ) -> User:
     return access.check_signed_in(requester.reader_of(request, scope))
 
 
-def answer(data: dict[str, Any], status: int = 200) -> JsonResponse:
+def answer(data: dict[str, Any], status: int = 200) -> HttpResponse:
     """`data` as JSON; it depends on who asks, so nothing on the way may keep it."""
-    response = JsonResponse(data, status=status)
+    response = json_response(data, status)
     response["Cache-Control"] = "no-store"
     return response
 

@@ -2,13 +2,14 @@
 allows it."""
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema
 
 from chat import access, actions, limits, requester
 from chat.api.answers import WRITE_REFUSALS, body_of
 from chat.api.schemas import MessageOut, MessageText, ProblemOut
 from chat.problems import Problem
+from chat.wire import json_response
 
 router = Router(tags=["webhooks"])
 _ANSWERS = {frozenset({200, 201}): MessageOut, WRITE_REFUSALS: ProblemOut}
@@ -44,4 +45,4 @@ def _post(request: HttpRequest, hook_id: str, secret: str, text: str) -> HttpRes
     key = request.headers.get("Idempotency-Key", "")
     limited = limits.of_post(request, hook.user)
     posted = actions.post_message(hook.user, hook.room.name, text, key=key, limits=limited)
-    return JsonResponse(posted.message, status=201 if posted.created else 200)
+    return json_response(posted.message, 201 if posted.created else 200)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import urlencode
 from ninja import Field, Router, Schema
@@ -16,6 +16,7 @@ from chat.models import Scope
 from chat.names import PERSON_NAME_MAX
 from chat.pages.room import chat_page
 from chat.problems import Problem, prefers_html
+from chat.wire import json_response
 
 router = Router(tags=["messages"])
 
@@ -82,7 +83,7 @@ def post_message(request: HttpRequest, name: str, body: MessageIn) -> HttpRespon
     if html:
         query = urlencode({"user": posted.message["from"]})
         return HttpResponseRedirect(f"{reverse('room', args=[posted.message['room']])}?{query}", status=303)
-    return JsonResponse(posted.message, status=201 if posted.created else 200)
+    return json_response(posted.message, 201 if posted.created else 200)
 
 
 @router.get(
@@ -100,10 +101,11 @@ def read_messages(
 ) -> HttpResponse:
     """A page of messages, newest first, with `Link` headers to the pages around it (`next` is older).
 
+    A page of long messages has fewer than `limit`: only the absence of a link says that there are no more.
     `last-event-id` is where a stream must start to miss nothing that is not on the page.
     """
     page = history.read(requester.reader_of(request), name, before=before, after=after, limit=limit)
-    response = JsonResponse({"messages": page.messages, "last-event-id": page.token})
+    response = json_response({"messages": page.messages, "last-event-id": page.token})
     if links := _links(request, page, limit):
         response["Link"] = links
     response["Cache-Control"] = "no-store"

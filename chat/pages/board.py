@@ -46,7 +46,7 @@ def _page(request: HttpRequest, person: Person, names: list[str], user_name: str
     columns, refusals = [], []
     for name in names:
         try:
-            columns.append(_column(person, name, user_name))
+            columns.append(_column(person, name, user_name, history.HTML_BYTES // len(names)))
         except Problem as problem:
             refusals.append((name, problem))
     present = [column["room"].name for column in columns]
@@ -67,8 +67,8 @@ def _page(request: HttpRequest, person: Person, names: list[str], user_name: str
     return page_response(request, "board.html", context, status=status)
 
 
-def _column(person: Person, name: str, user_name: str) -> dict[str, Any]:
-    page = history.read(person, name)
+def _column(person: Person, name: str, user_name: str, limit_bytes: int) -> dict[str, Any]:
+    page = history.read(person, name, limit_bytes=limit_bytes)
     older = urlencode({"user": user_name, "before": page.messages[-1]["id"]}) if page.has_older else ""
     return {
         **room_context(person, page),

@@ -1,7 +1,7 @@
 """/accounts/invites/<secret>/: an invitation, and its acceptance."""
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
@@ -10,6 +10,7 @@ from chat import access, actions, directory, requester
 from chat.models import Scope
 from chat.pages.answers import page_response
 from chat.problems import Problem, error_page, prefers_html
+from chat.wire import json_response
 
 
 @csrf_exempt  # requester.person_of looks at the origin, as for the API: programs accept invitations, too
@@ -34,4 +35,4 @@ def _accept(request: HttpRequest, secret: str) -> HttpResponse:
     room = access.known_room(person, actions.accept_invite(person, secret).name)
     if prefers_html(request):
         return HttpResponseRedirect(reverse("room", args=[room.name]), status=303)
-    return JsonResponse(directory.room_data(room), headers={"Cache-Control": "no-store"})
+    return json_response(directory.room_data(room), headers={"Cache-Control": "no-store"})

@@ -51,7 +51,7 @@ def chat_page(
         before = _number(request.GET.get("before", ""))
         transport = transport_of(request)
         person = requester.viewer_of(request)
-        page = history.read(person, name, before=before)
+        page = history.read(person, name, before=before, limit_bytes=history.HTML_BYTES)
     except Problem as problem:
         return error_page(request, problem)
     if page.room.kind == Room.Kind.STRANGERS:

@@ -1,7 +1,5 @@
 """/strangers: meet somebody by chance."""
 
-import json
-
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
@@ -11,6 +9,7 @@ from chat.models import User
 from chat.pages.answers import page_response
 from chat.pages.context import page_context, transport_of
 from chat.problems import Problem, error_page
+from chat.wire import encode
 
 
 @require_safe
@@ -29,7 +28,7 @@ def strangers(request: HttpRequest) -> HttpResponse:
         **page_context(person.shown_name if isinstance(person, User) else "", transport),
         "room": {"name": "strangers", "title": "the stranger"},  # of the form: it is one for all partners
         "state": state["state"],
-        "state_json": json.dumps(state),
+        "state_json": encode(state),
         "has_blocks": isinstance(person, User) and person.blocks.exists(),
         "is_barred": one is not None and one.barred_at is not None,
         "may_enter": person.is_authenticated or settings.GUESTS,

@@ -13,6 +13,7 @@ from chat.names import room_key
 from chat.problems import Problem
 
 ROOMS_MAX = 50  # rooms of one stream; pushpin.conf allows the subscriptions
+FRAME = 150  # bytes around the data of an event, beside the position of the whole stream
 FULL_ID_ROOMS_MAX = 10  # above that an event's id names positions only: 219 instead of 660 bytes at 50 rooms
 
 
@@ -57,14 +58,14 @@ def at(room: Room, last: int | None) -> Feed:
 def read(feeds: list[Feed], limit: int, limit_bytes: int | None = None) -> tuple[list[Feed], list[Event], bool]:
     """The events after the positions, and whether there are more. One query.
 
-    At most `limit` of them, and as many as have `limit_bytes` of data together, but at least one. The feeds come back
-    with a reset for each room whose next events were pruned since its row was read.
+    At most `limit` of them, and as many as have `limit_bytes` on the wire together, but at least one. The feeds come
+    back with a reset for each room whose next events were pruned since its row was read.
     """
     # Who has all up to the counter needs no look at the log: what comes after this row was read is published after the
     # hold's position, and Pushpin asks again; a socket hears it.
     behind = {feed.room.pk: feed.last for feed in feeds if feed.last < feed.room.counter}
     found = eventlog.read_after(behind, limit + 1, {feed.room.pk: feed.room.rights for feed in feeds})
-    fitting = found[:limit] if limit_bytes is None else _fitting(found[:limit], limit_bytes)
+    fitting = found[:limit] if limit_bytes is None else _fitting(found[:limit], limit_bytes, FRAME + len(token(feeds)))
     more, found = len(found) > len(fitting), fitting
     first = {event.room_id: event.eid for event in reversed(found)}
     feeds = [
@@ -76,10 +77,11 @@ def read(feeds: list[Feed], limit: int, limit_bytes: int | None = None) -> tuple
     return feeds, found, more
 
 
-def _fitting(found: list[Event], limit_bytes: int) -> list[Event]:
+def _fitting(found: list[Event], limit_bytes: int, around: int) -> list[Event]:
+    """As many of the events as fit, each with so many bytes around its data."""
     size = 0
     for number, event in enumerate(found):
-        size += len(event.data.encode())
+        size += len(event.data.encode()) + around
         if size > limit_bytes and number:
             return found[:number]
     return found

@@ -20,7 +20,7 @@ from chat.stream.feeds import Feed
 from chat.stream.grip import grip_of
 
 BATCH = 1000  # events in one answer
-BATCH_BYTES = 1_000_000  # of their data
+BATCH_BYTES = 1_000_000  # of them
 WAIT_MIN, WAIT_MAX = 5, 25  # seconds; Pushpin takes no less than 5
 _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?([0-9]{1,6})\b", re.IGNORECASE)
 

@@ -33,7 +33,7 @@ from chat.stream.grip import grip_of
 
 RECOVER_PATH = "/recover/"
 BATCH = 100  # events in one answer
-BATCH_BYTES = 60_000  # of their data: server/gunicorn.conf.py has to write an answer as a whole
+BATCH_BYTES = 60_000  # of them: server/gunicorn.conf.py has to write an answer as a whole
 # Bytes of a first answer that holds channels with a filter: above 100,000 the proxy gives up with 502 (Pushpin 1.36).
 # A longer one goes without a hold, and the link that follows it, which has no such limit, holds.
 FILTERED_MAX = 90_000

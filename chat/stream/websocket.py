@@ -16,7 +16,7 @@ from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 from gripcontrol import websocket_control_message
 
-from chat import actions, channels, eventlog, limits, requester
+from chat import actions, channels, eventlog, limits, requester, wire
 from chat.channels import RoomChannel
 from chat.models import Room, Scope
 from chat.names import is_storable, room_key
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 FRAME_MAX = 16_384  # bytes of a client's frame; from 32,767 on Pushpin passes nothing on, and nothing of it answers
 ID_MAX = 64  # characters of a command's id
 BATCH = 500  # events in one answer to sync
-BATCH_BYTES = 500_000  # of their data: an answer of 1,000,000 is the most that Pushpin takes
+BATCH_BYTES = 500_000  # of them: an answer of 1,000,000 is the most that Pushpin takes
 KEEP_ALIVE_SECONDS = 20
 CLOSE_SIGNED_OUT = 4401
 JOINED = "rooms"  # Meta: what the socket has joined, as channel names
@@ -218,7 +218,7 @@ class Socket:
         self._send({"type": "error", "to": command_id, **error})
 
     def _send(self, frame: dict[str, Any]) -> None:
-        self._context.send(json.dumps(frame, ensure_ascii=False, separators=(",", ":")))
+        self._context.send(wire.encode(frame))
 
 
 COMMANDS: dict[str, Callable[[Socket, dict[str, Any]], dict[str, Any]]] = {

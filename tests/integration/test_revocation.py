@@ -95,10 +95,11 @@ def test_kept_recovery_links_end_with_the_right(den: Den, service: Service) -> N
     assert service.get(batch).body == b""
     after = service.request("GET", "/recover/", headers=held, base=service.web_url)
     assert (after.body, after.headers.get("Grip-Hold")) == (b"", None)
-    for base in (service.url, service.web_url):
-        forged = service.request("GET", "/recover/", headers={"Grip-Last": held["Grip-Last"]}, base=base)
-        assert forged.status == 404
-    assert service.request("GET", batch, base=service.web_url).status == 404
+    forged = {"Grip-Last": held["Grip-Last"]}
+    assert service.get("/recover/", forged).status == 404
+    for path in ("/recover/", batch):
+        unsigned = service.request("GET", path, headers=forged, base=service.web_url, signed=False)
+        assert unsigned.json()["code"] == "REQUEST_UNSIGNED"
 
 
 def test_the_other_rooms_of_a_connection_go_on(den: Den, room: str, transport: str) -> None:

@@ -105,7 +105,7 @@ def test_a_foreign_origin_gets_no_socket(service: Service) -> None:
 
 def test_past_the_proxy_there_is_no_socket(service: Service) -> None:
     headers = {"Content-Type": "application/websocket-events", "Connection-Id": "x"}
-    answer = service.request("POST", "/events/", b"OPEN\r\n", headers, base=service.web_url)
+    answer = service.request("POST", "/events/", b"OPEN\r\n", headers, base=service.web_url, signed=False)
     assert (answer.status, answer.json()["code"]) == (501, "PROXY_REQUIRED")
 
 

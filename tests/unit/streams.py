@@ -56,6 +56,15 @@ def link(response: Any) -> tuple[str, int | None]:
     return match[1], int(match[2]) if match[2] else None
 
 
+def sealed(text: str) -> str:
+    """`text` with each channel of a room as it is on the wire: `r7.1` gets its seal."""
+
+    def seal(match: re.Match[str]) -> str:
+        return str(channels.RoomChannel(match[1], int(match[2]), int(match[3])))
+
+    return re.sub(r"\b([rmpq])(\d+)\.(\d+)\b(?!\.)", seal, text)
+
+
 def no_grip(response: Any) -> bool:
     return not [name for name in response.headers if name.startswith("Grip-")]
 

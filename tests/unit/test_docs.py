@@ -15,8 +15,13 @@ from chat.problems import STATUS
 ROOT = Path(__file__).resolve().parents[2]
 OPERATING = ROOT / "docs" / "operating.md"
 READERS = {"text", "integer", "rate", "boolean", "items", "secret", "get", "setdefault"}
-NOT_SETTINGS = {"DJANGO_SETTINGS_MODULE"}
-PAGES = ["README.md", "CONTRIBUTING.md", *sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("docs/*.md"))]
+NOT_SETTINGS = {"DJANGO_SETTINGS_MODULE", "CONTENT_LENGTH"}  # the last one is of a request
+PAGES = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    *sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("docs/*.md")),
+]
 FILES = [
     str(path.relative_to(ROOT))
     for folder in ("chat", "server", "docs", "tests", "benchmarks")

@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # From the top down: a module imports from layers below its own only. A new module needs a place here.
 LAYERS: list[set[str]] = [
-    {"server.wsgi", "server.run", "server.gunicorn.conf", "server.accesslog", "chat.admin"},
+    {"server.wsgi", "server.run", "server.gunicorn.conf", "server.worker", "server.accesslog", "chat.admin"},
     {"chat.admin.*"},
     {"chat.admin.members"},
     {"chat.admin.base", "chat.adminsite"},
@@ -61,11 +61,20 @@ LAYERS: list[set[str]] = [
     {"server.settings"},
     {"chat.names"},
     {"chat.aliases", "chat.passwords"},
-    {"chat.confusables", "chat.problems", "chat.apps", "server.env", "server.staticfiles", "server.redact"},
+    {"chat.problems"},
+    {
+        "chat.confusables",
+        "chat.wire",
+        "chat.apps",
+        "server.env",
+        "server.arrival",
+        "server.staticfiles",
+        "server.redact",
+    },
 ]
 GRIP = {"django_eventstream", "django_grip", "gripcontrol", "pubcontrol", "zmq"}
 GRIP_MODULES = {"chat.publish", "chat.eventlog", "chat.channels", "chat.pushpin_stats"} | {
-    f"chat.stream.{name}" for name in ("endpoint", "sse", "longpoll", "websocket", "presence")
+    f"chat.stream.{name}" for name in ("endpoint", "grip", "sse", "longpoll", "websocket", "presence")
 }
 
 

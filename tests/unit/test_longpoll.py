@@ -9,7 +9,7 @@ from pytest_django import DjangoAssertNumQueries
 from chat.models import User
 from chat.stream import longpoll
 from tests.unit.conftest import sign_in
-from tests.unit.streams import log, no_grip
+from tests.unit.streams import log, no_grip, sealed
 
 pytestmark = pytest.mark.django_db
 URL = "/rooms/den/events/"
@@ -48,7 +48,7 @@ def test_everything_after_the_token_comes_at_once_as_one_batch(reader: Client, m
 def test_with_nothing_new_it_is_held_from_the_token(reader: Client, make_room: Any) -> None:
     room = log(make_room("Den"), 3)
     response = poll(reader, token="room-Den:3")
-    assert channels(response) == [f"p{room.pk}.1; prev-id=3", f"c{room.pk}.1"]
+    assert channels(response) == [sealed(f"p{room.pk}.1; prev-id=3"), f"c{room.pk}.1"]
     assert response["Grip-Timeout"] == "25"
     assert response.json() == {"events": [], "last-event-id": "room-Den:3", "reset": False}  # the time-out's answer
     assert "Grip-Link" not in response
@@ -102,7 +102,12 @@ def test_several_rooms_come_in_one_batch_with_all_positions(reader: Client, make
     assert ids(response) == ["room-a:2,room-a:2,room-b:0", "room-b:1,room-a:2,room-b:1"]
     assert response.json()["last-event-id"] == "room-a:2,room-b:1"
     held = poll(reader, url, response.json()["last-event-id"])
-    assert channels(held) == [f"q{a.pk}.1; prev-id=2", f"c{a.pk}.1", f"q{b.pk}.1; prev-id=1", f"c{b.pk}.1"]
+    assert channels(held) == [
+        sealed(f"q{a.pk}.1; prev-id=2"),
+        f"c{a.pk}.1",
+        sealed(f"q{b.pk}.1; prev-id=1"),
+        f"c{b.pk}.1",
+    ]
 
 
 def test_a_room_that_does_not_exist_yet_is_waited_for(reader: Client) -> None:
@@ -151,7 +156,7 @@ def test_refusals_come_with_their_status(
 
 def test_a_forged_grip_last_moves_nothing(reader: Client, make_room: Any) -> None:
     room = log(make_room(), 3)
-    response = poll(reader, token="room-den:1", **{"Grip-Last": f"p{room.pk}.1; last-id=3"})
+    response = poll(reader, token="room-den:1", **{"Grip-Last": sealed(f"p{room.pk}.1; last-id=3")})
     assert ids(response) == ["room-den:2", "room-den:3"]
 
 

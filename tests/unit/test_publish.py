@@ -16,6 +16,8 @@ from django.utils import timezone
 from chat import publish
 from chat.models import Event, Room
 from chat.publish import HttpProxy, ZmqProxy
+from tests.unit.conftest import RecordingProxy
+from tests.unit.streams import sealed
 
 ITEMS = [b'{"channel":"r1.1"}', b'{"channel":"m1.1"}']
 
@@ -30,23 +32,23 @@ class TestItems:
         items = items_of(5)
         assert {(item["id"], item["prev-id"]) for item in items} == {("5", "4")}
         assert {item["channel"]: item["formats"] for item in items} == {
-            "r7.3": {
+            sealed("r7.3"): {
                 "http-stream": {"content": 'event: message\nid: room-Den:5\ndata: {"text":"hi"}\n\n'},
                 "ws-message": {"content": '{"id":"room-Den:5","type":"message","data":{"text":"hi"}}'},
             },
-            "m7.3": {
+            sealed("m7.3"): {
                 "http-stream": {
                     "content": 'event: message\nid: room-Den:5,%I\ndata: {"text":"hi"}\n\n',
                     "content-filters": ["build-id"],
                 }
             },
-            "p7.3": {
+            sealed("p7.3"): {
                 "http-response": {
                     "body": '{"events":[{"id":"room-Den:5","type":"message","data":{"text":"hi"}}],'
                     '"last-event-id":"room-Den:5","reset":false}'
                 }
             },
-            "q7.3": {"http-response": {"action": "hint"}},
+            sealed("q7.3"): {"http-response": {"action": "hint"}},
         }
 
     def test_the_first_event_wakes_who_waits_for_the_room(self) -> None:
@@ -104,8 +106,6 @@ class TestConnect:
         publish._proxies_of.cache_clear()
 
     def test_one_send_goes_to_every_proxy(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        from tests.unit.conftest import RecordingProxy
-
         both = [RecordingProxy(), RecordingProxy()]
         both[1].up = False
         monkeypatch.setattr(publish, "proxies", lambda: both)

@@ -13,7 +13,7 @@ from chat import eventlog
 from chat.models import Event, Room, User
 from chat.stream import feeds, sse
 from tests.unit.conftest import grip_headers, sign_in
-from tests.unit.streams import holds, ids, link, log, no_grip, parse, recover, types
+from tests.unit.streams import holds, ids, link, log, no_grip, parse, recover, sealed, types
 
 pytestmark = pytest.mark.django_db
 
@@ -58,13 +58,13 @@ class TestBatches:
         self, reader: Client, curl: Client, make_room: Any
     ) -> None:
         room = log(make_room(visibility="private", members=()), 101)
-        path = f"/recover/{sse._signer().sign(f'r{room.pk}.1=0')}/"
+        path = f"/recover/{sse._signer().sign(sealed(f'r{room.pk}.1=0'))}/"
         assert len(ids(reader.get(path))) == 100
         assert curl.get(path).status_code == 404
         for forged in (path.replace("=0", "=1"), f"/recover/r{room.pk}.1=0/", "/recover/x/", "/recover/::/"):
             response = reader.get(forged)
             assert (response.status_code, response["Content-Type"]) == (404, "application/problem+json")
-        other = signing.Signer(salt="another").sign(f"r{room.pk}.1=0")
+        other = signing.Signer(salt="another").sign(sealed(f"r{room.pk}.1=0"))
         assert reader.get(f"/recover/{other}/").status_code == 404
 
 
@@ -74,7 +74,7 @@ class TestRecovery:
         response = recover(room, 3)
         assert types(response) == ["message", "message"]
         assert ids(response) == ["room-den:4", "room-den:5"]
-        assert holds(response) == {f"r{room.pk}.1": "5", f"c{room.pk}.1": None}
+        assert holds(response) == {sealed(f"r{room.pk}.1"): "5", f"c{room.pk}.1": None}
 
     def test_it_says_nothing_when_nothing_was_missed(self, make_room: Any) -> None:
         room = log(make_room(), 5)
@@ -83,11 +83,61 @@ class TestRecovery:
 
     def test_only_the_proxy_and_only_with_positions_may_follow_it(self, curl: Client, make_room: Any) -> None:
         room = log(make_room(), 1)
-        last = {"Grip-Last": f"r{room.pk}.1; last-id=0"}
+        last = {"Grip-Last": sealed(f"r{room.pk}.1; last-id=0")}
         for headers in ({}, last, last | {"Grip-Sig": "forged"}, grip_headers()):
             response = curl.get("/recover/", headers=headers)
             assert (response.status_code, response.json()["code"]) == (404, "NOT_FOUND")
             assert no_grip(response)
+
+    @pytest.mark.parametrize(
+        "forged",
+        [
+            "{family}{pk}.1",
+            "{family}{pk}.1.",
+            "{family}{pk}.1.AAAAAAAA",
+            "{family}{pk}.1.{other}",
+            "{family}{pk}.1.{earlier}",
+            "{family}{pk}.1.{long_poll}",
+            "{family}{pk}.1.{seal}x",
+            "{family}{pk}.1.{cut}",
+            "{family}{pk}.1.{swapped}",
+            "{family}0{pk}.1.{seal}",
+            "{family}{pk}.01.{seal}",
+            "{long_poll_name}",
+            "c{pk}.1",
+            "c{pk}.1.{seal}",
+            "a.{name}",
+        ],
+    )
+    def test_a_channel_is_not_made_up_by_who_has_a_signature(self, make_room: Any, forged: str) -> None:
+        room, other = log(make_room("den", visibility="private"), 2), log(make_room("other"), 2)
+
+        def seal(pk: int, rights: int, family: str = "r") -> str:
+            return sealed(f"{family}{pk}.{rights}").rpartition(".")[2]
+
+        own = seal(room.pk, 1)
+        name = forged.format(
+            family="r",
+            pk=room.pk,
+            name=room.name_key,
+            seal=own,
+            cut=own[:-1],
+            swapped=own.swapcase(),
+            other=seal(other.pk, 1),
+            earlier=seal(room.pk, 2),
+            long_poll=seal(room.pk, 1, "p"),
+            long_poll_name=sealed(f"p{room.pk}.2"),
+        )
+        response = recover(name, 0)
+        assert response.content == b""
+        assert no_grip(response)
+
+    def test_a_seal_is_of_one_key(self, make_room: Any, settings: Any) -> None:
+        room = log(make_room(), 1)
+        name = sealed(f"r{room.pk}.1")
+        assert ids(recover(name, 0)) == ["room-den:1"]
+        settings.GRIP_KEY = "another key that is long enough for anybody"
+        assert sealed(f"r{room.pk}.1") != name
 
     def test_it_does_not_depend_on_who_asks(self, people: dict[str, User], make_room: Any) -> None:
         room = log(make_room(visibility="private", members=(people["bob"],)), 1)
@@ -110,14 +160,19 @@ class TestRecovery:
         a, b = log(make_room("a"), 2), log(make_room("b"), 2)
         response = recover(a, 1, b, 2)
         assert ids(response) == ["room-a:2,room-a:2,room-b:2"]
-        assert holds(response) == {f"m{a.pk}.1": "2", f"c{a.pk}.1": None, f"m{b.pk}.1": "2", f"c{b.pk}.1": None}
+        assert holds(response) == {
+            sealed(f"m{a.pk}.1"): "2",
+            f"c{a.pk}.1": None,
+            sealed(f"m{b.pk}.1"): "2",
+            f"c{b.pk}.1": None,
+        }
 
     def test_who_waited_for_a_room_gets_it_from_its_first_event(self, make_room: Any) -> None:
         assert holds(recover("a.den", 0)) == holds(recover("n.den", 0)) == {"a.den": "0", "n.den": None}
         room = log(make_room("Den"), 2)
         response = recover("a.den", 0)
         assert ids(response) == ["room-Den:1", "room-Den:2"]
-        assert holds(response) == {f"r{room.pk}.1": "2", f"c{room.pk}.1": None}
+        assert holds(response) == {sealed(f"r{room.pk}.1"): "2", f"c{room.pk}.1": None}
 
     @pytest.mark.parametrize(
         "fields", [{"visibility": "private"}, {"visibility": "staff"}, {"deleted_at": "2026-01-01T00:00Z"}]
@@ -188,6 +243,6 @@ class TestStatements:
 
 
 def test_links_and_channels_need_no_quoting() -> None:
-    signed = sse._signer().sign(",".join(f"m{2**63}.{2**31 - 1}={2**63}" for _ in range(50)))
+    signed = sse._signer().sign(",".join(sealed(f"m{10**17}.{10**8}={2**63}") for _ in range(50)))
     assert len(f"/recover/{signed}/") < 4096
     assert project.GRIP_PROXY_REQUIRED

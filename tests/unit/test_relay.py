@@ -12,6 +12,7 @@ from chat import publish, relay
 from chat.models import Closing, Event, Room
 from chat.relay import Relay
 from tests.unit.conftest import RecordingProxy
+from tests.unit.streams import sealed
 
 pytestmark = pytest.mark.django_db
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.get_current_timezone())
@@ -147,7 +148,7 @@ class TestNewest:
         assert counts == [0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 4, 4]
         assert notices(proxy)[0] == 'event: newest\ndata: {"room": "Den", "id": "room-Den:1"}\n\n'
         room = Room.objects.get()
-        assert [items[0]["channel"] for items in proxy.delivered] == [f"r{room.pk}.1", *[f"c{room.pk}.1"] * 4]
+        assert [items[0]["channel"] for items in proxy.delivered] == [sealed(f"r{room.pk}.1"), *[f"c{room.pk}.1"] * 4]
 
     def test_a_notice_names_no_event_that_was_not_repeated_yet(self, proxy: RecordingProxy, post: Any) -> None:
         watcher = Relay(proxy, START)

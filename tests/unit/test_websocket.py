@@ -13,7 +13,7 @@ from chat import actions
 from chat.models import ApiToken, Message, Room, User
 from chat.stream import websocket
 from tests.unit.conftest import OWN_PAGE, sign_in
-from tests.unit.streams import log
+from tests.unit.streams import log, sealed
 
 pytestmark = pytest.mark.django_db
 EVENTS = "application/websocket-events"
@@ -86,7 +86,7 @@ class TestOpening:
         room = log(make_room("Den"), 5)
         socket = Socket(reader, "/rooms/den/events/?lastEventId=room-Den:3")
         assert socket.read(socket.opened) == [{"type": "stream-open", "id": "room-Den:3"}]
-        assert socket.subscriptions() == [f"r{room.pk}.1", f"c{room.pk}.1"]
+        assert socket.subscriptions() == [sealed(f"r{room.pk}.1"), f"c{room.pk}.1"]
         assert socket.opened["Sec-WebSocket-Extensions"] == "grip"
         [keep_alive] = [message for message in socket.control if message["type"] == "keep-alive"]
         assert (json.loads(keep_alive["content"]), keep_alive["timeout"]) == ({"type": "keep-alive"}, 20)
@@ -163,7 +163,7 @@ class TestCommands:
         assert socket.send(join("den")) == [reply | {"last-event-id": "room-Den:5"}]
         token = "room-Den:2"
         assert socket.send(join("den", **{"last-event-id": token})) == [reply | {"last-event-id": token}]
-        assert set(socket.subscriptions()) == {f"r{room.pk}.1", f"c{room.pk}.1"}
+        assert set(socket.subscriptions()) == {sealed(f"r{room.pk}.1"), f"c{room.pk}.1"}
         [stale] = socket.send(join("den", **{"last-event-id": "room-Den:99"}))
         assert (stale["reset"], stale["last-event-id"]) == (True, "room-Den:5")
 
@@ -209,7 +209,7 @@ class TestCommands:
         Room.objects.update(rights=2)
         [reply] = socket.send(sync("room-den:3"))
         assert reply["more"]
-        assert socket.subscriptions() == [f"r{room.pk}.2", f"c{room.pk}.2"]
+        assert socket.subscriptions() == [sealed(f"r{room.pk}.2"), f"c{room.pk}.2"]
         assert not socket.send(sync("room-den:3"))[0]["more"]
 
     def test_a_room_that_may_not_be_read_any_more_is_refused_at_sync(self, socket: Socket, make_room: Any) -> None:
@@ -225,7 +225,7 @@ class TestCommands:
         [reply] = socket.send({"command": "send", "id": "p", "room": "new", "from": "ann", "text": "hi"})
         event, synced = socket.send(sync("room-new:0"))
         assert (event["id"], event["data"], synced["more"]) == ("room-new:1", reply["message"], True)
-        assert socket.subscriptions() == [f"r{Room.objects.get().pk}.1", f"c{Room.objects.get().pk}.1"]
+        assert socket.subscriptions() == [sealed(f"r{Room.objects.get().pk}.1"), f"c{Room.objects.get().pk}.1"]
 
     def test_leave_ends_a_room(self, socket: Socket, make_room: Any) -> None:
         make_room("a"), make_room("b")

@@ -1,6 +1,14 @@
 const LIMIT = 50;
 
 /**
+ * @param {Response} answer a page of a room's history
+ * @returns {boolean} whether there are messages before it
+ */
+export function hasOlder(answer) {
+  return Boolean(answer.headers.get("Link")?.includes('rel="next"'));
+}
+
+/**
  * Loads earlier messages, by the link at the top of the log or when the reader comes near it.
  * @param {HTMLElement} holder the element around the link
  * @param {HTMLElement} scroller
@@ -20,7 +28,7 @@ export function createHistory(holder, scroller, url, log) {
       if (!answer.ok) throw new Error(String(answer.status));
       const { messages } = await answer.json();
       log.addEarlier(messages);
-      holder.hidden = messages.length < LIMIT;
+      holder.hidden = !hasOlder(answer); // a page of long messages has fewer than LIMIT, and there may be more
       link.textContent = "Earlier messages";
     } catch {
       link.textContent = "Earlier messages could not be loaded. Try again";

@@ -1,5 +1,5 @@
 import { createActions } from "./actions.js";
-import { createHistory } from "./history.js";
+import { createHistory, hasOlder } from "./history.js";
 import { Log } from "./log.js";
 import { Outbox } from "./outbox.js";
 import { atEnd, createJump, toEnd } from "./scroll.js";
@@ -60,7 +60,7 @@ export class Pair {
     this.token = token;
     this.#log.addEarlier(messages);
     const older = this.#part("older");
-    older.hidden = !answer.headers.get("Link")?.includes('rel="next"');
+    older.hidden = !hasOlder(answer);
     createHistory(older, this.#scroller, `${this.#base}messages/`, this.#log);
     toEnd(this.#scroller);
     return true;
