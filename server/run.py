@@ -7,6 +7,7 @@ Whatever the environment sets is kept; what it doesn't is chosen here and handed
 
 import fcntl
 import hashlib
+import json
 import os
 import random
 import secrets
@@ -17,6 +18,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 from types import FrameType
@@ -271,10 +273,12 @@ def _announce(var: Path, process: subprocess.Popen[bytes], welcome: str) -> None
     """Say where the service is as soon as it answers through Pushpin, or show the logs when it doesn't."""
     port = os.environ["PORT"]
     end = time.monotonic() + READY_SECONDS
-    while not _ready(port):
+    while cause := _why_not_ready(port):
         if process.poll() is not None or time.monotonic() > end:
             print(_log_tails(var), file=sys.stderr)
-            raise Stop(f"Corkboard did not become ready within {READY_SECONDS} s. The logs above are in {var / 'log'}.")
+            raise Stop(
+                f"Corkboard did not become ready within {READY_SECONDS} s: {cause} The logs above are in {var / 'log'}."
+            )
         time.sleep(0.1)
     url = os.environ.get("PUBLIC_URL") or f"http://localhost:{port}"
     print(f"Corkboard is at {url.rstrip('/')}/")
@@ -283,16 +287,21 @@ def _announce(var: Path, process: subprocess.Popen[bytes], welcome: str) -> None
     print(f"Logs are in {var / 'log'}. Ctrl-C ends everything.", flush=True)
 
 
-def _ready(port: str) -> bool:
-    """Does Django answer through Pushpin?"""
+def _why_not_ready(port: str) -> str:
+    """Why Django does not answer through Pushpin, in words; "" when it does."""
     bind = os.environ["PUSHPIN_BIND"]
     url = f"http://{'127.0.0.1' if bind == '0.0.0.0' else bind}:{port}/health/ready"  # noqa: S104
     request = urllib.request.Request(url, headers={"Host": "localhost"})
     try:
-        with urllib.request.urlopen(request, timeout=2) as answer:  # noqa: S310
-            return bool(answer.status == 200)
+        with urllib.request.urlopen(request, timeout=2):  # noqa: S310
+            return ""
+    except urllib.error.HTTPError as refusal:
+        try:
+            return str(json.loads(refusal.read())["cause"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return f"Pushpin answers {refusal.code}."
     except OSError:
-        return False
+        return "Pushpin does not answer."
 
 
 def _log_tails(var: Path, lines: int = 15) -> str:
