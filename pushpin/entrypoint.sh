@@ -12,13 +12,18 @@
 #   PUSHPIN_MAX_CLIENTS                                  connections held at once (from the limit on open files)
 set -eu
 
-fail() {
-    echo "pushpin: $1" >&2
+# Bytes, not letters of a language: what a pattern means here must not depend on where the machine stands.
+LC_ALL=C
+export LC_ALL
+
+fail() { # one line, whatever is in it
+    printf 'pushpin: %s' "$1" | tr '[:cntrl:]' '?' >&2
+    echo >&2
     exit 1
 }
 
-here=$(cd "$(dirname "$0")" && pwd)
-var=${CORKBOARD_VAR:-$here/../var}
+here=$(cd -- "$(dirname -- "$0")" && pwd)
+var=${CORKBOARD_VAR:-$(dirname -- "$here")/var}
 # The key as Django reads it (server/env.py): as it is, but for line ends behind it. Both refuse what one of them could
 # read in another way than the other, as a blank at an end, or a NUL, which no variable of a shell can hold.
 line_end='
@@ -28,7 +33,7 @@ key_file=${GRIP_KEY_FILE:-$var/grip_key}
 key_bytes() { if [ -n "${GRIP_KEY:-}" ]; then printf %s "$GRIP_KEY"; else cat <"$key_file"; fi; }
 [ -n "${GRIP_KEY:-}" ] || { [ ! -d "$key_file" ] && [ -r "$key_file" ]; } ||
     fail "GRIP_KEY: can't read $key_file: set GRIP_KEY or GRIP_KEY_FILE"
-others=$(key_bytes | LC_ALL=C tr -d '!-~\r\n' | wc -c)
+others=$(key_bytes | tr -d '!-~\r\n' | wc -c)
 key=$(key_bytes | tr -d '\0')
 while :; do
     case $key in
@@ -41,12 +46,17 @@ case $key in *"$line_end"* | *"$carriage_return"*) others=1 ;; esac
 [ ${#key} -ge 32 ] && [ "$others" -eq 0 ] ||
     fail "GRIP_KEY needs at least 32 characters of printable ASCII without blanks: see $key_file, GRIP_KEY and GRIP_KEY_FILE"
 
+# The folder stands in a configuration language, in lists and in addresses: what it may be called has a meaning in none
+# of them. A socket's path may have 103 characters on some systems; the longest name here has 28.
 rundir=${PUSHPIN_RUNDIR:-$var/pushpin}
-umask 077
-mkdir -p "$rundir"
-rundir=$(cd "$rundir" && pwd)
-# A socket's path may have 103 characters on some systems; the longest name here has 28.
+case $rundir in /*) ;; *) rundir=$PWD/$rundir ;; esac
+case $rundir in
+    *[!A-Za-z0-9/._~+-]*)
+        fail "$rundir holds more than letters, digits and / . _ ~ + -: set PUSHPIN_RUNDIR to another folder" ;;
+esac
 [ ${#rundir} -le 75 ] || fail "$rundir is too long for sockets: set PUSHPIN_RUNDIR to a shorter folder"
+umask 077
+mkdir -p -- "$rundir" || fail "can't make $rundir"
 
 # A runner that was killed with -9 leaves children behind that hold the ports and the streams. What names our own
 # folder on its command line is such a leftover: ending it lets every client reconnect to the new one.

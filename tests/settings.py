@@ -18,6 +18,9 @@ _ENVIRONMENT = {
 with mock.patch.dict(os.environ, _ENVIRONMENT, clear=True):
     from server.settings import *  # noqa: F403
 
+# pytest-django knows Django's own SQLite; of another engine's name it would make a file for each worker.
+DATABASES["default"]["TEST"] = {"NAME": ":memory:"}  # noqa: F405
+
 # Quick stand-ins for what is slow on purpose or made by collectstatic.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {
