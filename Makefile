@@ -4,7 +4,7 @@ VENV := .venv/bin/python
 CODE := chat server tests benchmarks manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit test-integration test-browser test-scale chaos bench lint check-compose clean venv venv-dev packages node
+.PHONY: help run test test-all test-unit test-integration test-browser test-scale chaos bench slowest lint check-compose clean venv venv-dev packages node
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -12,19 +12,29 @@ help:  ## list the targets
 run: venv  ## set everything up and serve at http://localhost:7999/ (or PORT); Ctrl-C ends it
 	@exec $(VENV) -m server.run
 
-test: packages node lint  ## set everything up, lint, and run all tests (a fault run of 90 s among them)
-	$(VENV) -m pytest tests/scale tests/chaos tests/browser/test_recovery.py
-	$(VENV) -m pytest -n 3 --dist worksteal tests/unit tests/integration
-	$(VENV) -m pytest -n 2 --dist worksteal tests/browser --ignore tests/browser/test_recovery.py
+# Tests of files beside each other: most of their time is waiting. One process takes a file at a time, so that tests
+# which need a service of their own share it; tests/conftest.py lets the longest files begin.
+RESULTS := var/tests
+BESIDE := --dist loadfile --no-loadscope-reorder -n
+
+test: packages node lint  ## everything that gates a change, its own set-up included: 12 minutes on two cores
+	$(VENV) -m pytest $(BESIDE) 3 tests/unit tests/integration --junitxml $(RESULTS)/parts.xml
+	$(VENV) -m pytest tests/scale tests/chaos tests/browser/test_recovery.py --junitxml $(RESULTS)/scale.xml
+	$(VENV) -m pytest -n 2 --dist worksteal tests/browser --ignore tests/browser/test_recovery.py \
+		--junitxml $(RESULTS)/browser.xml
+	@$(MAKE) --no-print-directory bench QUICK=1 READERS=50
+
+test-all: export TEST_ALL := 1
+test-all: test  ## the same with all that is too long for a gate, for a job at night
 
 test-unit: venv-dev node  ## the tests that need no network, in seconds
 	$(VENV) -m pytest tests/unit
 
-test-integration: packages venv-dev  ## the tests on a real Pushpin, gunicorn, SQLite and PostgreSQL
-	$(VENV) -m pytest -n 3 --dist worksteal tests/integration
+test-integration: packages venv-dev  ## the tests on a real Pushpin, gunicorn, PostgreSQL and SQLite
+	$(VENV) -m pytest $(BESIDE) 3 tests/integration
 
-test-scale: packages venv-dev  ## the tests with a thousand readers; SCALE_LONG=1 adds what takes minutes
-	$(VENV) -m pytest tests/scale
+test-scale: packages venv-dev  ## storms, crashes and slow clients with hundreds of readers, and a fault run of a minute
+	$(VENV) -m pytest tests/scale tests/chaos
 
 test-browser: packages venv-dev  ## the tests in Chromium
 	$(VENV) -m pytest tests/browser
@@ -34,9 +44,13 @@ chaos: packages venv-dev  ## the fault run; DURATION (s), SEED, READERS, WRITERS
 		$(if $(DURATION),--duration $(DURATION)) $(if $(SEED),--seed $(SEED)) $(if $(READERS),--readers $(READERS)) \
 		$(if $(WRITERS),--writers $(WRITERS)) $(if $(ROOMS),--rooms $(ROOMS)) $(if $(DATABASE),--database $(DATABASE))
 
-bench: packages venv-dev  ## beside raw Pushpin, the tutorial and Channels (ROUNDS=3 READERS=1000 ONLY=row QUICK=1), 20 minutes
+bench: packages venv-dev  ## beside raw Pushpin, the tutorial and Channels (ROUNDS=3 READERS=1000 ONLY=row), 30 minutes; QUICK=1 only sees that all rows run
 	@benchmarks/venv
-	@exec $(VENV) -m benchmarks --rounds $(or $(ROUNDS),3) --readers $(or $(READERS),1000) $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
+	@$(VENV) -m benchmarks --rounds $(or $(ROUNDS),3) --readers $(or $(READERS),1000) $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
+	@$(if $(QUICK),$(VENV) -m benchmarks.hooks --quick)
+
+slowest: venv-dev  ## the 40 tests of the last `make test` that took longest, for docs/testing.md
+	@$(VENV) -m tests.slowest $(RESULTS)/*.xml
 
 lint: venv-dev  ## style, types and templates
 	$(VENV) -m ruff check $(CODE)

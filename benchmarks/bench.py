@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from benchmarks.load.client import Meter, Swarm, post
+from benchmarks.load import posters
+from benchmarks.load.client import Meter, Swarm
 from benchmarks.peers.corkboard import Corkboard
 from benchmarks.peers.multichat.peer import Multichat
-from benchmarks.peers.peer import READY, Peer
+from benchmarks.peers.peer import COUNTING, READY, Peer
 from benchmarks.peers.raw import Raw
 from benchmarks.peers.tutorial.peer import Tutorial
 from benchmarks.postgres import Postgres
@@ -20,7 +21,7 @@ from benchmarks.usage import cpu_seconds
 
 @dataclass
 class Options:
-    """Of a run. `quick` shortens everything: for trying, not for judging."""
+    """Of a run. `quick` makes everything as short as can be: to see that each row runs, not to judge by."""
 
     rounds: int = 3
     readers: int = 1000
@@ -28,7 +29,11 @@ class Options:
 
     def seconds(self, usual: float) -> float:
         """A duration, shortened when quick."""
-        return usual / 2 if self.quick else usual
+        return min(usual, 0.5) if self.quick else usual
+
+    def times(self, usual: int) -> int:
+        """How often something is done, seldom when quick."""
+        return max(1, usual // 10) if self.quick else usual
 
 
 @dataclass
@@ -46,9 +51,11 @@ class Bench:
             for database in (Corkboard.database, Tutorial.database, Multichat.database):
                 self.postgres.create(database)
             self.raw = stack.enter_context(Raw())
-            self.tutorial = stack.enter_context(Tutorial(BENCH_PG_PORT=port))
+            # Quick: with the access log all the time, since beginning and ending it takes a restart.
+            log: dict[str, Any] = COUNTING if self.options.quick else {}
+            self.tutorial = stack.enter_context(Tutorial(BENCH_PG_PORT=port, **log))
             self.channels = stack.enter_context(Multichat(BENCH_PG_PORT=port))
-            self.corkboard = stack.enter_context(Corkboard(f"{self.postgres.url}/{Corkboard.database}"))
+            self.corkboard = stack.enter_context(Corkboard(f"{self.postgres.url}/{Corkboard.database}", **log))
             self.swarm = stack.enter_context(Swarm())
             self._stack = stack.pop_all()
         return self
@@ -67,14 +74,14 @@ class Bench:
         return name
 
     def post(self, peer: Peer, room: str, *, direct: bool = False, **order: Any) -> dict[str, Any]:
-        """Post and wait for the result; `order` as benchmarks.load.posters has it."""
-        return post({**peer.post_order(room, direct=direct), **order}).result()
+        """Post, while the harness does nothing else; `order` and result as benchmarks.load.posters has them."""
+        return posters.run({**peer.post_order(room, direct=direct), **order})
 
     def open(self, peer: Peer, room: str, number: int, **arguments: Any) -> dict[str, Any]:
         """Let `number` readers follow a room, and wait until Pushpin has asked again for the new channel (1 s)."""
         request = peer.stream_request(room)
         answer = self.swarm.open(port=peer.stream_port, request=request, number=number, marker=READY, **arguments)
-        time.sleep(2.5)
+        time.sleep(self.options.seconds(2.5))
         return answer
 
     def cpu(self, peer: Peer) -> float:
@@ -87,4 +94,4 @@ class Bench:
         meter = Meter(self.swarm)
         others: list[float] = []
         yield others
-        self.results.add_load(row, peer.name, meter.share(max(others, default=0.0)))
+        self.results.add_share(row, peer.name, meter.share(max(others, default=0.0)))

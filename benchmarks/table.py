@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from benchmarks.results import Results
+from benchmarks.rows.workers import CONNECTIONS
 
 PEERS = ("raw", "tutorial", "channels", "corkboard")
 
@@ -56,6 +57,16 @@ LINES = (
     Line("posting-socket-rate", "posts a second over WebSockets", 0),
     Line("posting-socket-cpu", "– CPU of a post, ms", 1),
     Line("posting-socket-delivered", "– delivered, %", 1),
+    *(
+        line
+        for number in CONNECTIONS
+        for line in (
+            Line(
+                f"workers-proxied-{number}", f"busiest of 2 workers, {number} connections: its share of requests, %", 0
+            ),
+            Line(f"workers-direct-{number}", "– straight to web", 0),
+        )
+    ),
     Line("resume-rate", "resumes a second, all at once", 0, (least(0.6, "raw"), least(1, "channels"))),
     Line("resume-502", "– answered 502", 0, NONE),
     Line("resume-5xx", "– other 5xx", 0, (most(1, "raw"),)),
@@ -110,19 +121,33 @@ LINES = (
 
 def render(results: Results) -> str:
     """Both tables as Markdown."""
-    return f"{_figures(results)}\n\n{_loads(results)}"
+    return f"{_figures(results)}\n\n{_shares(results)}"
+
+
+def missing(results: Results) -> list[str]:
+    """The titles of the lines that have no figure at all."""
+    measured = {figure for figure, _ in results.figures}
+    return [line.title for line in LINES if line.figure not in measured]
 
 
 def _figures(results: Results) -> str:
-    rows = [[line.title, *(_cell(results, line, peer) for peer in PEERS), _verdict(results, line)] for line in LINES]
-    measured = [row for row in rows if any(row[1:-1])]
-    return _markdown(["figure: median (min–max)", *PEERS, "target"], measured)
+    measured = {figure for figure, _ in results.figures}
+    rows = [
+        [line.title, *(_cell(results, line, peer) for peer in PEERS), _verdict(results, line), _load(results, line)]
+        for line in LINES
+        if line.figure in measured
+    ]
+    return _markdown(["figure: median (min–max)", *PEERS, "target", "load before"], rows)
 
 
-def _loads(results: Results) -> str:
-    rows = sorted({row for row, _ in results.loads})
+def _load(results: Results, line: Line) -> str:
+    return ", ".join(f"{load:.2f}" for load in results.loads[results.rows[line.figure]])
+
+
+def _shares(results: Results) -> str:
+    rows = sorted({row for row, _ in results.shares})
     cells = [
-        [row, *(f"{max(results.loads[row, peer]):.0%}" if (row, peer) in results.loads else "" for peer in PEERS)]
+        [row, *(f"{max(results.shares[row, peer]):.0%}" if (row, peer) in results.shares else "" for peer in PEERS)]
         for row in rows
     ]
     return _markdown(["load generator: its busiest process, share of a core", *PEERS], cells)

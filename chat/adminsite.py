@@ -14,8 +14,10 @@ from django.contrib.auth.views import PasswordChangeView
 from django.db import DataError, ProgrammingError
 from django.http import HttpRequest, HttpResponseBase
 from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.urls import reverse
 from django.utils.decorators import method_decorator
+from django.views.decorators.http import require_safe
+from django.views.generic import RedirectView
 
 from chat import actions
 from chat.actions import operators
@@ -81,17 +83,28 @@ class ChatAdminSite(admin.AdminSite):
     site_title = "Corkboard"
     index_title = "Administration"
     site_url = None  # its link is in templates/admin/base_site.html
-    final_catch_all_view = False  # see get_urls
+    final_catch_all_view = False  # it redirects by the last slash, see chat.spellings
 
     def get_urls(self) -> list[Any]:
-        """Django's, but for two whose expressions take time by the square of an address's length: that of links to
-        pages of the site, which nothing here uses, and the one that answers what there is not."""
-        urls = [url for url in super().get_urls() if getattr(url, "name", "") != "view_on_site"]
-        return [*urls, path("<path:url>", self.admin_view(self.catch_all_view))]
+        """Django's, but for that of links to pages of the site, which nothing here uses: its expression takes time by
+        the square of an address's length."""
+        return [url for url in super().get_urls() if getattr(url, "name", "") != "view_on_site"]
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
-        """Every page but that to sign in, see readable."""
-        return super().admin_view(readable(view), cacheable)
+        """Every page but that to sign in, see readable. Who may not see it is sent there, or refused a change."""
+        if getattr(view, "view_class", None) is RedirectView:  # the addresses of rows in Django's old admin
+            view = require_safe(view)
+        answer = super().admin_view(readable(view), cacheable)
+
+        @wraps(answer)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if request.method in ("GET", "HEAD") or self.has_permission(request):
+                return answer(request, *args, **kwargs)
+            code = "ROOM_ACCESS_DENIED" if request.user.is_authenticated else "USER_HAS_TO_LOGIN"
+            problem = Problem(code, "Sign in as staff first: nothing was changed.")
+            return error_page(request, problem, back=request.path)
+
+        return guarded
 
     @method_decorator(readable)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:

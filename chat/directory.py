@@ -1,12 +1,13 @@
-"""Reading who and what there is: rooms one may know, their members, invites, mutes and bans, webhooks, as they are on
-the wire.
+"""Reading who and what there is: a room, its members, invites, mutes and bans, webhooks, as they are on the wire.
 
 Nothing here tells of rooms one may not know of: no row ids, which count over all rooms.
 """
 
 from typing import Any
 
-from chat import access, actions, eventlog
+from django.db.models import Case, Q, When
+
+from chat import actions, eventlog
 from chat.models import (
     ApiToken,
     Block,
@@ -19,24 +20,18 @@ from chat.models import (
     Room,
     Stranger,
     User,
+    digest_of,
 )
 from chat.names import PERSON_SENT_MAX, person_key
 from chat.problems import Problem
-from chat.requester import Person
+from chat.requester import parse_network
 
-ROOMS_MAX = 200
-MEMBERS_MAX = 1000
+MEMBERS_MAX = 1000  # of a page
 DELIVERIES_MAX = 100
-INVITE_ID = TOKEN_ID = 16  # hex digits of the digest, which is random
+INVITE_ID = TOKEN_ID = RESTRICTION_ID = 16  # hex digits of a digest
 
-
-def rooms(person: Person, after: str, limit: int) -> tuple[list[Room], bool]:
-    """At most `limit` rooms that `person` may know of, by name behind `after`, and whether there are more. One query.
-
-    Raises Problem.
-    """
-    found = list(access.known_rooms(person).filter(name_key__gt=after.lower())[: limit + 1])
-    return found[:limit], len(found) > limit
+_RANK = Case(When(role=Membership.Role.OWNER, then=0), When(role=Membership.Role.MODERATOR, then=1), default=2)
+_ORDER = ("rank", "user__is_guest", "joined", "pk")
 
 
 def room_data(room: Room) -> dict[str, Any]:
@@ -47,6 +42,7 @@ def room_data(room: Room) -> dict[str, Any]:
 def person_data(user: User) -> dict[str, Any]:
     """A person to themselves."""
     return {
+        "id": user.public_id,
         "username": user.username,
         "name": user.shown_name,
         "guest": user.is_guest,
@@ -59,6 +55,7 @@ def member_data(membership: Membership) -> dict[str, Any]:
     """A member."""
     user = membership.user
     return {
+        "id": user.public_id,
         "username": user.username,
         "name": user.shown_name,
         "role": membership.role,
@@ -67,11 +64,18 @@ def member_data(membership: Membership) -> dict[str, Any]:
     }
 
 
-def members(room: Room) -> list[Membership]:
-    """The members, owners first and then by when they joined, at most MEMBERS_MAX. One query."""
-    rank = [Membership.Role.OWNER, Membership.Role.MODERATOR, Membership.Role.MEMBER]
-    found = Membership.objects.filter(room=room).select_related("user").order_by("joined", "pk")[:MEMBERS_MAX]
-    return sorted(found, key=lambda membership: rank.index(Membership.Role(membership.role)))
+def members(room: Room, after: str = "", limit: int = MEMBERS_MAX) -> tuple[list[Membership], bool]:
+    """At most `limit` members behind the one of the user name `after`, and whether there are more: owners, moderators,
+    people with an account, then guests, of whom a crowd hides nobody; each by when they joined. Raises Problem."""
+    found = Membership.objects.filter(room=room).annotate(rank=_RANK).select_related("user").order_by(*_ORDER)
+    if after:
+        last = found.filter(user=member(room, after)).values_list(*_ORDER).get()
+        behind = Q()
+        for number, (field, value) in enumerate(zip(_ORDER, last, strict=True)):
+            behind |= Q(**dict(zip(_ORDER[:number], last[:number], strict=True)), **{f"{field}__gt": value})
+        found = found.filter(behind)
+    listed: list[Any] = list(found[: limit + 1])
+    return listed[:limit], len(listed) > limit
 
 
 def member(room: Room, username: str) -> User:
@@ -283,8 +287,13 @@ def block_data(block: Block) -> dict[str, Any]:
 
 def _restriction_id(restriction: Restriction) -> str:
     """Kind and whom: there is one of each. No user name holds a colon, and no part of a URL's path a slash."""
-    whom = restriction.user.username if restriction.user else f":{restriction.address.partition('/')[0]}"
-    return f"{restriction.kind}:{whom}"
+    if restriction.user:
+        return f"{restriction.kind}:{restriction.user.username}"
+    try:
+        whom = parse_network(restriction.address).partition("/")[0]
+    except ValueError:  # no address at all: where TRUSTED_PROXIES is too large, it is the client's to say
+        whom = digest_of(restriction.address)[:RESTRICTION_ID]
+    return f"{restriction.kind}::{whom}"
 
 
 def _one_user(username: str, missing: str, **which: Any) -> User:

@@ -5,6 +5,7 @@ from django.http import HttpRequest, HttpResponse
 
 from chat.door import too_large
 from chat.problems import Problem, error_page, problem_response
+from chat.spellings import lead, right_address
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -22,7 +23,13 @@ def permission_denied(request: HttpRequest, exception: Exception | None = None, 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """handler404."""
-    return error_page(request, Problem("NOT_FOUND", "There is nothing at this address."))
+    if led := lead(request):
+        return led
+    right = right_address(request.path_info)
+    words = (
+        f"There is nothing at this address. The right one is {right}." if right else "There is nothing at this address."
+    )
+    return error_page(request, Problem("NOT_FOUND", words))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

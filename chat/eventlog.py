@@ -119,8 +119,15 @@ def prune(before: datetime, batch: int = 1000) -> int:
     for room_id, last in (
         Event.objects.filter(created__lt=before).values_list("room_id").annotate(last=Max("eid")).order_by()
     ):
-        removed += _prune_room(room_id, last, batch)
+        removed += prune_room(room_id, last, batch)
     return removed
+
+
+def begin_anew(room_id: int) -> int:
+    """Take an id that no event gets, and give up all before it: every position of before meets a reset, the newest one
+    too. Returns the id. Must run in a transaction that has locked the room."""
+    Room.objects.filter(pk=room_id).update(counter=F("counter") + 1, pruned_through=F("counter") + 1)
+    return Room.objects.values_list("counter", flat=True).get(pk=room_id)
 
 
 def forget(room_id: int) -> None:
@@ -129,7 +136,8 @@ def forget(room_id: int) -> None:
     Event.objects.filter(room_id=room_id).delete()
 
 
-def _prune_room(room_id: int, through: int, batch: int) -> int:
+def prune_room(room_id: int, through: int, batch: int = 1000) -> int:
+    """Remove the events of a room up to an id, as prune. Returns how many were removed."""
     # The mark first: from then on nobody resumes from what is about to go.
     Room.objects.filter(pk=room_id, pruned_through__lt=through).update(pruned_through=through)
     removed = 0

@@ -44,7 +44,7 @@ def read(  # noqa: PLR0913 - all that a page can be asked for
     room = access.find_room(person, name) or Room(name=name, name_key=name.lower(), title=name)
     token = eventlog.token(room.name, room.counter)
     found = _slice(room, before, after, limit + 1) if room.pk else []
-    messages = _fitting([actions.message_data(room.name, message) for message in found[:limit]], limit_bytes)
+    messages = _fitting([actions.message_data(room, message) for message in found[:limit]], limit_bytes)
     more = len(found) > len(messages)
     if after is not None:
         messages.reverse()
@@ -58,7 +58,7 @@ def read(  # noqa: PLR0913 - all that a page can be asked for
 
 
 def _slice(room: Room, before: int | None, after: int | None, limit: int) -> list[Message]:
-    messages = Message.objects.filter(room=room)
+    messages = Message.objects.filter(room=room).select_related("author")
     return list((messages.after(after) if after is not None else messages.before(before))[:limit])
 
 

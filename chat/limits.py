@@ -36,6 +36,11 @@ def of_post(request: HttpRequest, person: Person) -> list[Limit]:
     )
 
 
+def of_room(request: HttpRequest) -> list[Limit]:
+    """What a new room counts under, made by a post or by a form."""
+    return _on(("make a room from", requester.network_of(request), settings.ADDRESS_ROOM_LIMIT))
+
+
 def of_write(request: HttpRequest) -> list[Limit]:
     """What another request that changes something counts under. Whoever the view is going to refuse is nobody here."""
     try:

@@ -17,6 +17,8 @@ RESERVED_ROOM_NAMES = frozenset(
 )
 # Private, direct and stranger rooms have random names under this prefix, so that a name tells nothing.
 HIDDEN_ROOM_PREFIX = "x-"
+# What every client sends as it is between two slashes of an address: see is_segment.
+_SEGMENT = re.compile(r"[\w.~@+-]+\Z")
 PERSON_NAME_MAX = 64
 PERSON_KEY_MAX = 4 * PERSON_NAME_MAX
 # Characters of a name as it is sent: several can become one. Looked at before all else, since Unicode's normal forms
@@ -30,9 +32,20 @@ def room_key(name: str) -> str:
     return name.lower()
 
 
+def is_segment(name: str) -> bool:
+    """Whether a name that people choose may stand between two slashes of an address.
+
+    Clients collapse `.` and `..`, so that `…/members/../` becomes the address of the room; some of them also decode
+    `%2e`, take a backslash for a slash, and drop tabs and line ends; a `?` or a `#` ends the path. So what holds any of
+    these, or becomes it when it is normalised (NFKC), is no such name, and neither are dots alone.
+    """
+    plain = unicodedata.normalize("NFKC", name)
+    return bool(_SEGMENT.match(name) and _SEGMENT.match(plain) and plain.strip("."))
+
+
 def is_room_name(name: str) -> bool:
     """Whether a room may be called `name` at all (GRIP-safe alphabet, not a URL of ours)."""
-    return bool(ROOM_NAME.match(name)) and room_key(name) not in RESERVED_ROOM_NAMES
+    return bool(ROOM_NAME.match(name)) and is_segment(name) and room_key(name) not in RESERVED_ROOM_NAMES
 
 
 def has_control_characters(text: str, *, allow: str = "") -> bool:

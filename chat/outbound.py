@@ -21,11 +21,13 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
+from chat.times import seconds
+
 logger = logging.getLogger(__name__)
 
 URL_MAX = 2000
-TOTAL = 10.0  # seconds for all of it: name, connection, TLS, request, status
-CONNECT = 5.0  # seconds for one address
+TOTAL = seconds(10)  # seconds for all of it: name, connection, TLS, request, status
+CONNECT = seconds(5)  # seconds for one address
 ADDRESSES_MAX = 4  # that are tried of one name
 ANSWER_MAX = 16_384  # bytes of the answer's body that are read, so that the receiver can end in peace
 PORTS = (80, 443)  # and from 1024 on: below are mail and other services that an HTTP request could harm

@@ -29,19 +29,20 @@ from chat.actions.presence import Place
 from chat.channels import PersonChannel
 from chat.models import Presence, Room
 from chat.pushpin_stats import TTL, Source, Stats, Subscription
+from chat.times import seconds
 
 logger = logging.getLogger(__name__)
 
-PAUSE = 0.5  # seconds between two steps
-GRACE = 12.0  # how long somebody may be without a connection
-GRACE_ENDED = 27.0  # the same after we ended it ourselves, so that nobody leaves when Django restarts meanwhile
-RENEW = (35.0, 50.0)  # the age at which a hold is ended, drawn for each so that they spread
-AGAIN = 5.0  # a hold that goes on after its end was published is told again
-SLACK = 2.0  # a lease runs out a little later than its repetition is due
-EXTEND = 15.0  # how often the rows are extended
+PAUSE = seconds(0.5)  # seconds between two steps
+GRACE = seconds(12)  # how long somebody may be without a connection
+GRACE_ENDED = seconds(27)  # the same after we ended it ourselves, so that nobody leaves when Django restarts meanwhile
+RENEW = (seconds(35), seconds(50))  # the age at which a hold is ended, drawn for each so that they spread
+AGAIN = seconds(5)  # a hold that goes on after its end was published is told again
+SLACK = 2.0  # a lease runs out a little later than its repetition is due: what a busy machine may be late
+EXTEND = seconds(15)  # how often the rows are extended
 LEASE = timedelta(seconds=TTL)  # of a row: without this process nobody is listed for longer
-SWEEP = 5.0  # how often it is looked for strangers who are gone without a word
-BIG_ROOM_PAUSE = 10.0  # a big room hears of its number of people that often at most
+SWEEP = seconds(5)  # how often it is looked for strangers who are gone without a word
+BIG_ROOM_PAUSE = seconds(10)  # a big room hears of its number of people that often at most
 
 
 @dataclass

@@ -32,11 +32,13 @@ STATUS = {
     "NAME_TAKEN": 409,
     "ROOM_TAKEN": 409,
     "PARTNER_MISSING": 409,
+    "PERSON_CHANGED": 409,
     "BODY_TOO_LARGE": 413,
     "FRAME_TOO_LARGE": 413,
     "ADDRESS_TOO_LONG": 414,
     "CONTENT_TYPE_UNSUPPORTED": 415,
     "EXPECTATION_FAILED": 417,
+    "CONFIRM_REQUIRED": 422,
     "NAME_INVALID": 422,
     "TEXT_INVALID": 422,
     "URL_INVALID": 422,
@@ -68,6 +70,8 @@ class Problem(Exception):
 
     rooms: Sequence[str] = ()
     channels: Sequence[str] = ()
+    # Whether a page offers to sign in: it may be a room that one belongs to, and nothing tells whether it is there.
+    may_sign_in = False
 
     def __init__(
         self, code: str, detail: str, *, headers: Mapping[str, str] | None = None, retry_after: int | None = None
@@ -86,6 +90,16 @@ class Problem(Exception):
         title = self.code.replace("_", " ").capitalize()
         members = {"type": "about:blank", "title": title, "status": self.status, "code": self.code}
         return members | {"detail": self.detail} | self.extra()
+
+    @property
+    def sign_in(self) -> bool:
+        """Whether to sign in can help."""
+        return self.may_sign_in or self.code == "USER_HAS_TO_LOGIN"
+
+    @property
+    def shown(self) -> str:
+        """The words on a page."""
+        return "We can't show this. If it is a room you belong to, sign in." if self.may_sign_in else self.detail
 
     def extra(self) -> dict[str, Any]:
         """The members that only some refusals have."""
@@ -117,11 +131,21 @@ def prefers_html(request: HttpRequest) -> bool:
     return "text/html" in accept and not accept.startswith("application/json")
 
 
-def error_page(request: HttpRequest, problem: Problem) -> HttpResponse:
-    """A refusal as a page for browsers, as a problem document for programs."""
+def error_page(request: HttpRequest, problem: Problem, draft: str = "", back: str = "") -> HttpResponse:
+    """A refusal as a page for browsers, as a problem document for programs.
+
+    `draft` is a text that was not sent. Signing in leads to the path `back`: for a form whose page has its address.
+    """
     if not prefers_html(request):
         return problem_response(problem)
-    context = {"problem": problem.as_dict(), "heading": HEADINGS.get(problem.status, "Something went wrong")}
+    heading = HEADINGS.get(problem.status, "Something went wrong")
+    context = {
+        "problem": problem.as_dict() | {"detail": problem.shown},
+        "heading": HEADINGS[401] if problem.may_sign_in else heading,
+        "sign_in": problem.sign_in,
+        "next": back or (request.path if request.method in ("GET", "HEAD") else "/"),
+        "draft": draft,
+    }
     response = render(request, "error.html", context, status=problem.status)
     for name, value in problem.headers.items():
         response[name] = value

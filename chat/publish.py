@@ -84,6 +84,11 @@ def notice_items(room: Room, kind: str, data: dict[str, Any]) -> list[bytes]:
     return [encode_item(channels.control(room.pk, room.rights), formats)]
 
 
+def ask_again_items(room: Room, eid: int) -> list[bytes]:
+    """For all who follow a room: ask again, since positions before `eid` are none any more. Nothing is closed."""
+    return [encode_item(channels.control(room.pk, room.rights), [*_ask_again(), _newest_frame(room.name, eid)])]
+
+
 def close_items(room_id: int, rights: int) -> list[bytes]:
     """The end of everything held under these rights: who still has the right comes back by itself."""
     return [encode_item(channels.control(room_id, rights), _close())]

@@ -8,9 +8,10 @@ from typing import Any
 import zmq
 
 from chat.channels import PersonChannel, parse_person
+from chat.times import seconds
 
 # Pushpin repeats what is still subscribed after three quarters of it (`stats_subscription_ttl` of pushpin.conf).
-TTL = 60.0
+TTL = seconds(60)
 TOPIC = b"sub "
 
 

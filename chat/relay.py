@@ -26,21 +26,22 @@ from django.utils import timezone
 from chat import actions, publish
 from chat.models import Closing, Event, Room
 from chat.publish import Proxy
+from chat.times import pause
 
 logger = logging.getLogger(__name__)
 
 PAUSE = 0.25  # seconds between two looks at the log
-REPEAT_AFTER = timedelta(seconds=2)  # gives the publish of the request its time
-REPEAT_UNTIL = timedelta(seconds=45)  # Pushpin knows an id for 60 s
+REPEAT_AFTER = pause(2)  # gives the publish of the request its time
+REPEAT_UNTIL = pause(45)  # Pushpin knows an id for 60 s
 # A transaction is seen when it commits, with the date it began: so far back the relay looks for late ones.
 LATE = timedelta(seconds=8)
 # After a room's last event: soon, then for who lost the notice itself, or read slowly and has only now caught up.
-NOTICE_AFTER = tuple(timedelta(seconds=seconds) for seconds in (2.5, 12, 30, 60))
-CLOSE_EVERY = timedelta(seconds=1)
+NOTICE_AFTER = tuple(pause(usual) for usual in (2.5, 12, 30, 60))
+CLOSE_EVERY = pause(1)
 # An answer that was made under old rights is held within this time: gunicorn gives up a request after half of it.
-CLOSE_FOR = timedelta(seconds=60)
+CLOSE_FOR = pause(60)
 # For a proxy that was away. After that the links of the streams, 400 s at most, have shown that the rights are old.
-CLOSE_WITHIN = timedelta(minutes=10)
+CLOSE_WITHIN = pause(600)
 CLOSE_BATCH = 200  # closings in one publish: far below what a control port takes (1 MB, 1000 items of ZMQ)
 
 
@@ -73,7 +74,7 @@ class Relay:
         repeated = 0
         for event in Event.objects.filter(pk__in=unseen).select_related("room").order_by("room_id", "eid"):
             room = event.room
-            self._notices[room.pk] = Notice(event.eid, [event.created + pause for pause in NOTICE_AFTER])
+            self._notices[room.pk] = Notice(event.eid, [event.created + after for after in NOTICE_AFTER])
             is_first = event.eid == room.pruned_through + 1 and room.visibility == Room.Visibility.OPEN
             items = publish.event_items(event, room.name, room.rights, room.name_key, is_first=is_first)
             if not self._proxy.deliver(items):

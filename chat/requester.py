@@ -15,6 +15,8 @@ from chat.models import ApiToken, Scope, User, digest_of
 from chat.problems import Problem
 
 Person = User | AnonymousUser
+# What a page says of itself in the header Acting-As when nobody was signed in when it was loaded.
+VISITOR = "visitor"
 
 
 def address_of(request: HttpRequest) -> str:
@@ -53,8 +55,12 @@ def parse_network(text: str) -> str:
     return str(ipaddress.IPv6Network((found.ip, 64), strict=False))
 
 
-def person_of(request: HttpRequest, scope: Scope = Scope.MANAGE) -> Person:
+def person_of(request: HttpRequest, scope: Scope = Scope.MANAGE, *, acting_as: str = "") -> Person:
     """Who makes this request that changes something. `scope` is what a token must have for it.
+
+    With a header Acting-As, or `acting_as` of a form that can't send it, the request says whose it is: the id of a
+    person, or VISITOR. From anybody else it is refused: the tabs of a browser share one session, and what somebody
+    wrote in one of them must not become the words of who signed in in another.
 
     With `Authorization: Bearer` the token says it. A session counts only when the browser says that the request
     comes from a page of ours (Origin or Sec-Fetch-Site); from a page of another site on the list it is ignored, from
@@ -64,7 +70,22 @@ def person_of(request: HttpRequest, scope: Scope = Scope.MANAGE) -> Person:
     if (bearer := _bearer(request)) is not None:
         check_scope(bearer, scope)
         return bearer
-    return _session(request) if is_from_own_page(request) else AnonymousUser()
+    person = _session(request) if is_from_own_page(request) else AnonymousUser()
+    _check_acting_as(person, request.headers.get("Acting-As", acting_as))
+    return person
+
+
+def id_of(person: Person) -> str:
+    """What a page for `person` says of itself in Acting-As."""
+    return person.public_id if isinstance(person, User) else VISITOR
+
+
+def _check_acting_as(person: Person, said: str) -> None:
+    if said in ("", id_of(person)):
+        return
+    if isinstance(person, User):
+        raise Problem("PERSON_CHANGED", f"In this browser you are signed in as {person.shown_name} now.")
+    raise Problem("USER_HAS_TO_LOGIN", "You are not signed in any more.")
 
 
 def reader_of(request: HttpRequest, scope: Scope = Scope.READ) -> Person:

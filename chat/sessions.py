@@ -1,5 +1,11 @@
-"""Sessions in the database that come with their person: one statement for both, so both are equally fresh."""
+"""Sessions in the database that come with their person: one statement for both, so both are equally fresh.
 
+A session lasts a number of days from its last use, whatever it is used for. So that not every request writes, what is
+used is renewed once a day.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -8,12 +14,18 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
-from django.http import HttpRequest
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.utils.functional import SimpleLazyObject
 
 from chat.models import Session, User
+
+RENEW_EVERY = timedelta(days=1)
+# For so long after a renewal all answers that hold a long-poll set the cookie, and not only the first: Pushpin asks
+# again for one that it has just begun to hold, and forgets the answer before.
+TELL_FOR = timedelta(minutes=1)
 
 
 class SessionStore(DatabaseStore):
@@ -23,6 +35,7 @@ class SessionStore(DatabaseStore):
     """
 
     _user: User | None = None
+    _until: datetime | None = None
 
     @classmethod
     def get_model_class(cls) -> type[Session]:
@@ -36,7 +49,7 @@ class SessionStore(DatabaseStore):
         if row is None:
             self._session_key = None
             return {}
-        self._user = row.user
+        self._user, self._until = row.user, row.expire_date
         return dict(self.decode(row.session_data))
 
     def create_model_instance(self, data: dict[str, Any]) -> Session:
@@ -44,6 +57,21 @@ class SessionStore(DatabaseStore):
         row: Session = super().create_model_instance(data)  # type: ignore[assignment]
         row.user_id = int(data[SESSION_KEY]) if SESSION_KEY in data else None
         return row
+
+    def renew(self, user: User, *, again: bool = False) -> int | None:
+        """Let the session last from now on, unless that was done less than a day ago. The seconds that the cookie lasts
+        from now on; None when the browser has it already. `again`: it may not have come with the answer before.
+
+        One UPDATE, and none of a session that has ended meanwhile: it stays ended.
+        """
+        lasts = age_of(user)
+        until = timezone.now() + lasts
+        every = RENEW_EVERY if lasts > RENEW_EVERY else lasts / 4
+        if self._until is None or until - self._until < every:
+            is_new = self._until is not None and until - self._until < TELL_FOR
+            return int(lasts.total_seconds()) if again and is_new else None
+        rows = Session.objects.filter(session_key=self.session_key, expire_date=self._until)
+        return int(lasts.total_seconds()) if rows.update(expire_date=until) else None
 
     def verified_user(self) -> User | None:
         """Who is signed in, as read with the session; None for nobody.
@@ -59,6 +87,43 @@ class SessionStore(DatabaseStore):
             return user
         self.flush()
         return None
+
+
+def age_of(user: User) -> timedelta:
+    """For how long a session of `user` lasts after its last use."""
+    return timedelta(days=settings.GUEST_DAYS if user.is_guest else settings.SESSION_DAYS)
+
+
+def renew(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Middleware: a session that is used lasts on, in the database and in the browser, also when it only reads.
+
+    It stands outside django-grip's, which answers the frames of a socket anew: so a handshake sets the cookie, too.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        user = getattr(request, "_cached_user", None)  # asked for by the view, or it is nobody's business
+        store: SessionStore = request.session  # type: ignore[assignment]
+        if not isinstance(user, User) or store.modified or response.status_code >= 500:
+            return response
+        try:
+            lasts = store.renew(user, again=response.headers.get("Grip-Hold") == "response")
+        except DatabaseError:  # what was asked is done and answered
+            return response
+        if lasts is not None and store.session_key:
+            response.set_cookie(
+                settings.SESSION_COOKIE_NAME,
+                store.session_key,
+                max_age=lasts,
+                domain=settings.SESSION_COOKIE_DOMAIN,
+                path=settings.SESSION_COOKIE_PATH,
+                secure=settings.SESSION_COOKIE_SECURE,
+                httponly=settings.SESSION_COOKIE_HTTPONLY,
+                samesite="Lax",  # as SESSION_COOKIE_SAMESITE: other sites' pages send no cookies
+            )
+        return response
+
+    return middleware
 
 
 class Authentication(AuthenticationMiddleware):

@@ -1,6 +1,6 @@
 """Signing in with a password, in limits. Every sign-in goes through the backend: ours and the admin's.
 
-Also what is noted of those who are signed in: that a guest is still here, that a token was used.
+Also what is noted of programs: that a token was used.
 """
 
 import secrets
@@ -14,7 +14,6 @@ from django.conf import settings
 from django.contrib.auth import login
 from django.contrib.auth.backends import ModelBackend
 from django.core import signing
-from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 
 from chat import actions
@@ -23,6 +22,7 @@ from chat.models import User
 from chat.passwords import TURNS
 from chat.problems import Problem
 from chat.requester import network_of
+from chat.sessions import age_of
 
 # Wrong passwords for one user name from one address, and for all from one address, in five minutes. Many people can
 # share an address; and nobody is locked out for longer.
@@ -35,6 +35,8 @@ PER_NAME_ANYWHERE, ANYWHERE_SECONDS = 50, 600
 SIGN_INS, SIGN_INS_SECONDS = 30, 600
 # The same for changes of a password.
 CHANGES, CHANGES_SECONDS = 20, 3600
+# Changes of the name that others see: each one keeps a name from everybody else for a while.
+NAMES, NAMES_SECONDS = 20, 86_400
 
 DEVICE_COOKIE = "device"
 DEVICE_AGE = timedelta(days=365)
@@ -101,10 +103,15 @@ def limit_new(request: HttpRequest, what: str) -> None:
         attempt([Limit(what, network_of(request), *settings.ADDRESS_SIGN_UP_LIMIT)])
 
 
+def limits_of_names(user: User) -> list[Limit]:
+    """What another name of `user` counts under."""
+    return [Limit("change a name", str(user.pk), NAMES, NAMES_SECONDS)]
+
+
 def begin_guest(request: HttpRequest, user: User) -> None:
     """Sign a guest in, under a new session key, for as long as guests are kept."""
     login(request, user)
-    request.session.set_expiry(settings.GUEST_DAYS * 86_400)
+    request.session.set_expiry(int(age_of(user).total_seconds()))
 
 
 def is_own_password(user: User, password: str) -> bool:
@@ -154,24 +161,6 @@ def note_tokens(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable
         if user is not None and user.token is not None:
             # Django calls these when the server closes the answer, and lets their errors pass.
             response._resource_closers.append(partial(actions.token_used, user.token))  # type: ignore[attr-defined]
-        return response
-
-    return middleware
-
-
-def keep_guests(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Middleware: a guest who does something stays one. Only what changes something counts, and a frame of a socket;
-    a GET writes nothing."""
-
-    def middleware(request: HttpRequest) -> HttpResponse:
-        response = get_response(request)
-        user = getattr(request, "_cached_user", None)  # asked for by the view, or it is nobody's business
-        if request.method == "POST" and response.status_code < 400 and isinstance(user, User) and user.is_guest:
-            try:
-                if actions.seen(user):
-                    request.session.set_expiry(settings.GUEST_DAYS * 86_400)
-            except DatabaseError:  # what was asked is done and answered
-                pass
         return response
 
     return middleware

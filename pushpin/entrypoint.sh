@@ -10,6 +10,7 @@
 #   PUSHPIN_STATS_SPEC                                   where it says who is subscribed ($PUSHPIN_RUNDIR/pushpin-stats)
 #   TRUSTED_PROXIES                                      proxies in front, whose X-Forwarded-For is believed (0)
 #   PUSHPIN_MAX_CLIENTS                                  connections held at once (from the limit on open files)
+#   TIMES_DIVISOR                                        for tests alone: divides times as chat/times.py does (1)
 set -eu
 
 # Bytes, not letters of a language: what a pattern means here must not depend on where the machine stands.
@@ -95,6 +96,8 @@ MAX_CLIENTS=$max_clients
 TRUSTED_PROXIES=${TRUSTED_PROXIES:-0}
 ZURL_OUT_SPECS=$zurl_out_specs
 STATS_SPEC=${PUSHPIN_STATS_SPEC:-ipc://$rundir/pushpin-stats}
+MESSAGE_WAIT_MS=$((5000 / ${TIMES_DIVISOR:-1}))
+SUBSCRIPTION_SECONDS=$((60 / ${TIMES_DIVISOR:-1}))
 GRIP_KEY=base64:$(printf %s "$key" | base64 | tr -d '\n')
 VALUES
 }

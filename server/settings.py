@@ -47,6 +47,7 @@ MIDDLEWARE = [
     "chat.middleware.security_headers",
     "chat.door.Door",
     "chat.stream.grip.signed_only",
+    "chat.spellings.last_slash",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "chat.middleware.Refusals",
@@ -54,13 +55,14 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "chat.sessions.Authentication",
+    "chat.sessions.renew",
     "django.contrib.messages.middleware.MessageMiddleware",
     "chat.stream.grip.Instructions",
-    "chat.signin.keep_guests",
     "chat.signin.note_tokens",
     "chat.limits.Limits",
 ]
 ROOT_URLCONF = "server.urls"
+APPEND_SLASH = False  # a redirect turns a POST into a GET: see chat.spellings
 WSGI_APPLICATION = "server.wsgi.application"
 TEMPLATES = [
     {
@@ -111,6 +113,8 @@ STORAGES = {
     "staticfiles": {"BACKEND": "server.staticfiles.ModuleStorage"},
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.integer("BODY_MAX_BYTES", 262_144, at_least=4096)
+# Not for operators: tests divide times of the engine by it (chat.times), and Pushpin its part of them.
+TIMES_DIVISOR = env.integer("TIMES_DIVISOR", 1, at_least=1, at_most=20)
 _log_level = env.text("LOG_LEVEL", "INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
 LOGGING = {
     "version": 1,
@@ -171,7 +175,10 @@ CORS_ALLOW_HEADERS = ["accept", "authorization", "content-type", "idempotency-ke
 CORS_EXPOSE_HEADERS = ["last-event-id", "link", "preference-applied", "retry-after"]
 
 # Chat
-# Whether people make accounts themselves, and be guests; guests who did nothing for so long are removed.
+# For how many days an account stays signed in after the last use of a session.
+SESSION_DAYS = env.integer("SESSION_DAYS", 14, at_least=1, at_most=3650)
+SESSION_COOKIE_AGE = SESSION_DAYS * 86_400
+# Whether people make accounts themselves, and be guests; the session of a guest, and the guest, last for GUEST_DAYS.
 SIGN_UP = env.boolean("SIGN_UP", True)
 GUESTS = env.boolean("GUESTS", True)
 GUEST_DAYS = env.integer("GUEST_DAYS", 30, at_least=1, at_most=3650)
@@ -191,6 +198,9 @@ ADDRESS_POST_LIMIT = env.rate("ADDRESS_POST_LIMIT", "1200/minute")
 WRITE_LIMIT = env.rate("WRITE_LIMIT", "240/minute")
 ADDRESS_WRITE_LIMIT = env.rate("ADDRESS_WRITE_LIMIT", "2400/minute")
 ADDRESS_SIGN_UP_LIMIT = env.rate("ADDRESS_SIGN_UP_LIMIT", "30/hour")
+ADDRESS_ROOM_LIMIT = env.rate("ADDRESS_ROOM_LIMIT", "30/hour")
+# A room in which only visitors posted, and nobody for so long, loses its messages.
+VISITOR_ROOM_DAYS = env.integer("VISITOR_ROOM_DAYS", 30, at_least=1, at_most=3650)
 # Whether it is announced who enters and leaves; never in rooms with more people present than this.
 NOTICES = env.boolean("NOTICES", True)
 NOTICES_MAX = env.integer("NOTICES_MAX", 30, at_least=0, at_most=1000)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponseBase
-from django.urls import path
+from django.urls import path, register_converter
 from django.urls.resolvers import RegexPattern, URLResolver
 from django.views.decorators.csrf import csrf_exempt
 
@@ -14,8 +14,10 @@ from chat.pages import accounts, board, bots, broadcast, invites, room, settings
 from chat.pages import hooks as hooks_pages
 from chat.pages import rooms as rooms_pages
 from chat.problems import prefers_html
+from chat.spellings import RoomPage
 from chat.stream import endpoint, sse
 
+register_converter(RoomPage, "room")
 _api = path("", api.urls)
 
 
@@ -75,7 +77,7 @@ urlpatterns = [
     path("strangers", strangers.strangers, name="strangers"),
     path("admin/", admin.site.urls),
     _api,
-    path("<str:name>", room.room, name="room"),
+    path("<room:name>", room.room, name="room"),
 ]
 handler400 = "chat.errors.bad_request"
 handler403 = "chat.errors.permission_denied"

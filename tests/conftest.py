@@ -1,20 +1,48 @@
-"""What all tests share: the databases, the running service, and the count of tests by kind."""
+"""What all tests share: how much runs, the databases, the running services, and the count of tests by kind."""
 
 import os
 import shutil
-import subprocess
-import tempfile
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests import prepared
+from tests.pool import Pool
+from tests.postgres import Postgres
 from tests.readers import TRANSPORTS
+from tests.scope import ALL, DATABASES
 from tests.service import Service, free_port
 
+# Files of tests that take longest, in this order. A process of xdist takes a whole file at a time (--dist loadfile), so
+# that tests which need a service of their own share it; one that began late with a long file would keep the others
+# waiting. docs/testing.md has the command that measures them.
+FIRST = ("test_presence", "test_launcher", "test_restarts", "test_revocation", "test_rights", "test_limits")
 KINDS = ("unit", "integration", "browser", "scale", "chaos")
-POSTGRES = Path("/usr/lib/postgresql/15/bin")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the processes of a run one folder for what they prepare."""
+    if prepared.SHARED not in os.environ:
+        os.environ[prepared.SHARED] = str(prepared.make_folder())
+        config.add_cleanup(lambda: shutil.rmtree(os.environ.pop(prepared.SHARED), ignore_errors=True))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what uses `database` on PostgreSQL; with the marker `both_databases`, or in a full run, on SQLite too."""
+    if "database" in metafunc.fixturenames:
+        both = ALL or metafunc.definition.get_closest_marker("both_databases")
+        metafunc.parametrize("database", DATABASES if both else DATABASES[:1], indirect=True)
+
+
+@pytest.hookimpl(trylast=True)  # after the order was drawn at random
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what only a full run needs, and let the files that last longest begin first."""
+    if not ALL:
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("nightly")])
+        items[:] = [item for item in items if not item.get_closest_marker("nightly")]
+    turns = {name: turn for turn, name in enumerate(FIRST)}
+    items.sort(key=lambda item: turns.get(item.path.stem, len(turns) + item.nodeid.startswith("tests/unit/")))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -29,40 +57,44 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """A private PostgreSQL server; its URL without a database's name."""
-    folder = Path(tempfile.mkdtemp(prefix="corkboard-pg-"))
-    as_postgres: list[str] = []
-    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
-        as_postgres = ["runuser", "-u", "postgres", "--"]
-        shutil.chown(folder, "postgres")
-    port = free_port()
-    initdb = [POSTGRES / "initdb", "-D", folder / "data", "-U", "corkboard", "-A", "trust", "-N"]
-    subprocess.run([*as_postgres, *initdb], check=True, stdout=subprocess.DEVNULL, cwd=folder)
-    options = f"-c listen_addresses=127.0.0.1 -p {port} -k {folder} -c fsync=off -c max_connections=200"
-    control = [*as_postgres, POSTGRES / "pg_ctl", "-D", folder / "data", "-w", "-l", folder / "log"]
-    subprocess.run([*control, "-o", options, "start"], check=True, stdout=subprocess.DEVNULL, cwd=folder)
-    yield f"postgres://corkboard@127.0.0.1:{port}"
-    subprocess.run([*control, "-m", "immediate", "stop"], check=True, stdout=subprocess.DEVNULL, cwd=folder)
-    shutil.rmtree(folder)
+def start_postgres() -> Iterator[Callable[[], Postgres]]:
+    """Starts this process's PostgreSQL when it is first asked for."""
+    started: list[Postgres] = []
 
+    def start() -> Postgres:
+        if not started:
+            started.append(Postgres().__enter__())
+        return started[0]
 
-@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest) -> str:
-    """DATABASE_URL of an empty database: each test that uses it runs on both."""
-    if request.param == "sqlite":
-        return ""
-    server = request.getfixturevalue("postgres")
-    name = f"corkboard_{os.getpid()}_{free_port()}"
-    subprocess.run([POSTGRES / "psql", "-q", f"{server}/postgres", "-c", f"create database {name}"], check=True)
-    return f"{server}/{name}"
+    yield start
+    for server in started:
+        server.__exit__(None, None, None)
 
 
 @pytest.fixture(scope="session")
-def service(database: str) -> Iterator[Service]:
-    """The whole service on real parts, shared by the tests of a database: each uses rooms of its own."""
-    with Service(database) as running:
-        yield running
+def new_database(start_postgres: Callable[[], Postgres]) -> Callable[[], str]:
+    """Makes a database on PostgreSQL that has its tables; its URL."""
+    return lambda: start_postgres().new_database()
+
+
+@pytest.fixture(scope="session")
+def pool(start_postgres: Callable[[], Postgres]) -> Iterator[Pool]:
+    """The services of this process."""
+    pool = Pool(start_postgres)
+    yield pool
+    pool.close()
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest) -> str:
+    """`postgresql` or `sqlite`."""
+    return str(request.param)
+
+
+@pytest.fixture
+def service(pool: Pool, database: str) -> Service:
+    """The whole service on real parts, as it comes: each test uses rooms of its own."""
+    return pool.get("usual", database, Service)
 
 
 @pytest.fixture
@@ -79,9 +111,14 @@ def transport(request: pytest.FixtureRequest) -> str:
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    """Add the service's own log to a failure."""
+    """Add the services' own logs to a failure, and give the next test new ones."""
     outcome = yield
     report = outcome.get_result()  # type: ignore[attr-defined]
-    running = getattr(item, "funcargs", {}).get("service")
-    if report.failed and isinstance(running, Service):
-        report.sections.append(("log of the service", running.log_tail()))
+    if not report.failed:
+        return
+    used = getattr(item, "funcargs", {})
+    for name, running in used.items():
+        if isinstance(running, Service):
+            report.sections.append((f"log of the service ({name})", running.log_tail()))
+            if isinstance(used.get("pool"), Pool):
+                used["pool"].drop(running)

@@ -6,6 +6,7 @@ from typing import Any
 from tests.console import Console
 from tests.readers import Reader
 from tests.service import Answer, Service
+from tests.trio import Trio
 
 PEOPLE = ("alice", "bob", "cleo", "sam")
 
@@ -50,11 +51,17 @@ class Den:
 
     def follow(self, who: str, transport: str, *others: str, headers: dict[str, str] | None = None) -> Reader:
         """A reader of the room from its beginning, with `others` on the same connection."""
-        path = f"/rooms/{self.room}/events/"
-        if others:
-            path = "/events/?" + "&".join(f"channel=room-{name}" for name in (self.room, *others))
         headers = self.bearer(who) if headers is None else headers
-        return Reader(self.service.url, path, "earliest", transport=transport, headers=headers)
+        return Reader(self.service.url, self._path(others), "earliest", transport=transport, headers=headers)
+
+    def follow_by_all(self, who: str, *others: str) -> Trio:
+        """The same by every transport at once."""
+        return Trio(self.service.url, self._path(others), "earliest", headers=self.bearer(who))
+
+    def _path(self, others: tuple[str, ...]) -> str:
+        if others:
+            return "/events/?" + "&".join(f"channel=room-{name}" for name in (self.room, *others))
+        return f"/rooms/{self.room}/events/"
 
     def say(self, text: str, who: str = "alice", room: str = "") -> None:
         """Post a message that must be taken."""

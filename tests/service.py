@@ -1,7 +1,5 @@
 """The service on real parts for tests: Pushpin, gunicorn and the relay, with ports and folders of their own."""
 
-import atexit
-import functools
 import json
 import os
 import random
@@ -23,20 +21,19 @@ from typing import Any, Self
 
 import jwt
 
+from tests import prepared
 from tests.console import Console
+from tests.prepared import SECRETS
 
 ROOT = Path(__file__).resolve().parent.parent
-START_SECONDS = 60  # four processes on a machine that may be busy
+ANSWER_SECONDS = 30  # what a busy machine may need while gunicorn starts; tests that are about time measure it
+START_SECONDS = 100  # four processes on a machine that may be busy
 # Tests post as fast as they can, all from one address: the limits are counted and never reached.
 NO_LIMIT = "1000000/minute"
-SECRETS = {"SECRET_KEY": "s" * 40, "GRIP_KEY": "g" * 40}
-# What a database needs before its first use.
-SET_UP = """
-from django.core.management import call_command
-call_command("migrate", verbosity=0)
-call_command("setup")
-"""
-LIMITS = ("POST_LIMIT", "TOKEN_POST_LIMIT", "ADDRESS_POST_LIMIT", "WRITE_LIMIT", "ADDRESS_WRITE_LIMIT")
+LIMITS = (
+    *("POST_LIMIT", "TOKEN_POST_LIMIT", "ADDRESS_POST_LIMIT", "WRITE_LIMIT", "ADDRESS_WRITE_LIMIT"),
+    "ADDRESS_ROOM_LIMIT",
+)
 
 
 def free_port() -> int:
@@ -94,29 +91,28 @@ class Answer:
         return json.loads(self.body)
 
 
-@functools.cache
-def prepared() -> Path:
-    """A folder with what services begin with, an SQLite database and the static files: making them takes longer than
-    all the rest of a start, so a test process does it once."""
-    folder = Path(tempfile.mkdtemp(prefix="corkboard-prepared-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    settings = {"CORKBOARD_VAR": str(folder), "DATABASE_URL": "", "DJANGO_SETTINGS_MODULE": "server.settings"}
-    console = Console({**os.environ, **SECRETS, **settings})
-    console.run(SET_UP + 'call_command("collectstatic", interactive=False, verbosity=0)')
-    console.close()
-    return folder
-
-
 class Service:
-    """One running service. `lose_publishes=True` sends what gunicorn publishes nowhere; the relay still works."""
+    """One running service. `lose_publishes=True` sends what gunicorn publishes nowhere; the relay still works.
 
-    def __init__(self, database_url: str = "", *, lose_publishes: bool = False, **environment: str) -> None:
+    Without `has_tables` the tables of a PostgreSQL are made first: those of tests.postgres have theirs.
+    """
+
+    def __init__(
+        self,
+        database_url: str = "",
+        *,
+        has_tables: bool = False,
+        lose_publishes: bool = False,
+        **environment: str,
+    ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="corkboard-test-"))
         self.port, self.web_port = free_port(), free_port()
         self.zmq_port, self.http_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.web_url = f"http://127.0.0.1:{self.web_port}"
+        self.has_tables = has_tables
         self.lose_publishes = lose_publishes
+        self.void = "tcp://127.0.0.1:1"  # where these go
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._console: Console | None = None
         self.environment = {
@@ -155,17 +151,19 @@ class Service:
         """End all processes and remove the folder."""
         if self._console:
             self._console.close()
+        for process in self.processes.values():
+            process.terminate()  # all at once: each takes its time
         for name in list(self.processes):
-            self.stop(name)
+            self.stop(name, signal.SIGKILL)  # nothing of it is needed any more
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def prepare(self) -> None:
         """Make what is there before a service is started."""
-        self.environment["STATIC_ROOT"] = str(prepared() / "static")
-        if self.environment["DATABASE_URL"]:
-            self.console.run(SET_UP)
-        else:
-            shutil.copy(prepared() / "corkboard.sqlite3", self.folder)
+        self.environment["STATIC_ROOT"] = str(prepared.files() / "static")
+        if not self.environment["DATABASE_URL"]:
+            shutil.copy(prepared.files() / "corkboard.sqlite3", self.folder)
+        elif not self.has_tables:
+            self.console.run(prepared.SET_UP)
 
     @property
     def console(self) -> Console:
@@ -199,7 +197,7 @@ class Service:
         """Start one of pushpin, gunicorn, relay, presence and hooks."""
         environment = dict(self.environment)
         if name == "gunicorn" and self.lose_publishes:
-            environment["GRIP_URL"] = "tcp://127.0.0.1:1"
+            environment["GRIP_URL"] = self.void
         with (self.folder / f"{name}.out").open("ab") as output:
             self.processes[name] = subprocess.Popen(
                 self._command(name),
@@ -269,7 +267,7 @@ class Service:
         headers = {**(signed_headers() if base and signed else {}), **(headers or {})}
         request = urllib.request.Request((base or self.url) + path, body, headers, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=15) as response:
+            with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as response:
                 return Answer(response.status, response.headers, response.read())
         except urllib.error.HTTPError as error:
             return Answer(error.code, error.headers, error.read())

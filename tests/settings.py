@@ -13,6 +13,7 @@ _ENVIRONMENT = {
     # So that tests count the statements of what is asked, and not of the limit before it; test_limits.py counts these.
     "WRITE_LIMIT": "0",
     "ADDRESS_WRITE_LIMIT": "0",
+    "ADDRESS_ROOM_LIMIT": "0",
 }
 
 with mock.patch.dict(os.environ, _ENVIRONMENT, clear=True):

@@ -1,4 +1,4 @@
-"""Reads an HTTP answer and the server-sent events in it, from whatever pieces the network delivers."""
+"""Reads server-sent events from whatever pieces the network delivers, and the HTTP answer around them."""
 
 from dataclasses import dataclass
 
@@ -12,6 +12,18 @@ class Frame:
     data: str
 
 
+class Parser:
+    """Of one stream's text."""
+
+    def __init__(self) -> None:
+        self._text = b""  # not yet a whole event
+
+    def feed(self, text: bytes) -> list[Frame]:
+        """The events that `text` completes."""
+        *blocks, self._text = (self._text + text).split(b"\n\n")
+        return [_frame(block.decode()) for block in blocks if block.strip()]
+
+
 class Decoder:
     """Of one answer: `status` once its head is there, `ended` when its body is complete."""
 
@@ -21,16 +33,14 @@ class Decoder:
         self.chunked = False
         self._raw = b""  # not decoded yet
         self._chunk = 0  # bytes left of the current chunk, its CRLF included
-        self._text = b""  # decoded, not yet a whole event
+        self._parser = Parser()
 
     def feed(self, data: bytes) -> list[Frame]:
         """The events that `data` completes."""
         self._raw += data
         if not self.status and not self._read_head():
             return []
-        self._text += self._body()
-        *blocks, self._text = self._text.split(b"\n\n")
-        return [_frame(block.decode()) for block in blocks if block.strip()]
+        return self._parser.feed(self._body())
 
     def _read_head(self) -> bool:
         head, separator, rest = self._raw.partition(b"\r\n\r\n")

@@ -28,6 +28,7 @@ from tests.swarm_reader import SwarmReader, describe
 __all__ = ["SILENCE_SECONDS", "Swarm", "SwarmReader"]
 
 CONNECT_SECONDS = 10  # an attempt without an answer is given up
+SETTLED = 5  # seconds
 SILENCE_SECONDS = 50  # a stream without anything for so long is dead
 PLAIN_PAUSE = 1.0  # `while true; do curl …; sleep 1; done`
 CHUNK = 262_144
@@ -79,7 +80,7 @@ class Swarm:
 
     def resume(self, readers: Iterable[SwarmReader] | None = None) -> None:
         """Let readers drop their connection and come back at once."""
-        self.call(self._connect, readers)
+        self.call(self._resume, readers)
 
     def pause(self, readers: Iterable[SwarmReader]) -> None:
         """Let readers stop reading without hanging up."""
@@ -119,6 +120,10 @@ class Swarm:
         """Wait until every reader's stream is open."""
         return self.wait(lambda reader: reader.live, seconds, "open streams")
 
+    def wait_settled(self, seconds: float = 60) -> None:
+        """Wait until every stream has been open for a while: one that ended while it opened is back by then."""
+        self.wait(lambda reader: reader.live and time.monotonic() - reader.opened[-1] > SETTLED, seconds, "settling")
+
     def wait_exact(self, expected: dict[str, list[str]], seconds: float) -> float:
         """Wait until every reader has exactly `expected` (texts by room); how many seconds that took."""
         return self.wait(lambda reader: reader.is_at(expected), seconds, "exact books")
@@ -153,6 +158,10 @@ class Swarm:
     def _later(self, reader: SwarmReader, seconds: float, do: Callable[[SwarmReader], None]) -> None:
         entry = (time.monotonic() + seconds, next(self._serial), reader, reader.generation, do)
         heapq.heappush(self._timers, entry)
+
+    def _resume(self, reader: SwarmReader) -> None:
+        reader.is_repairing = False
+        self._connect(reader)
 
     def _close(self, reader: SwarmReader) -> None:
         reader.generation += 1
@@ -228,6 +237,7 @@ class Swarm:
     def _again(self, reader: SwarmReader) -> None:
         """Come back after an end or an error."""
         reader.ends += 1
+        reader.is_repairing = reader.is_repairing and not reader.live
         self._close(reader)
         reader.fails += 1
         most = min(30.0, 2.0**reader.fails)
@@ -237,6 +247,9 @@ class Swarm:
         if not reader.live:
             reader.live = True
             reader.opened.append(time.monotonic())
+            if not reader.is_repairing:
+                reader.since = reader.opened[-1]
+            reader.is_repairing = False
             self._watch(reader)
         if frame.type == "message":
             reader.fails = 0
@@ -280,6 +293,7 @@ class Swarm:
         def repair(reader: SwarmReader) -> None:
             if reader.last[room] < newest:
                 reader.repairs += 1
+                reader.is_repairing = True
                 self._connect(reader)
 
         if reader.last.get(room, newest) < newest:

@@ -31,6 +31,8 @@ class SwarmReader:
         self.duplicates = 0
         self.statuses: Counter[int] = Counter()
         self.opened: list[float] = []  # when a stream gave its first event
+        self.since = 0.0  # when the one opened that it got after an end, and not because of `newest`
+        self.is_repairing = False  # it asked for another stream because of `newest`
         self.ends = 0
         self.repairs = 0  # resumes because of `newest`
         self.received = 0  # bytes of streams, framing included

@@ -93,10 +93,12 @@ class Background:
 
 
 def post(order: dict[str, Any]) -> Background:
-    """Start posters: see benchmarks.load.posters for the order's keys."""
+    """Start posters beside the harness: see benchmarks.load.posters for the order's keys."""
     return Background("posters", json.dumps(order))
 
 
-def publish(port: int, messages: list[list[str]], rate: float) -> Background:
-    """Start a publisher of ready-made items: a list for each message."""
-    return Background("publisher", str(port), str(rate), stdin="".join(json.dumps(items) + "\n" for items in messages))
+def publish(port: int, messages: list[list[str]], rate: float, at: float) -> Background:
+    """Start a publisher of ready-made items, a list for each message, that begins at a time of the clock."""
+    return Background(
+        "publisher", str(port), str(rate), str(at), stdin="".join(json.dumps(items) + "\n" for items in messages)
+    )

@@ -137,6 +137,7 @@ class Readers:
             "connected": self.ready,
             "closed": self.closed,
             "refused": dict(self.refused),
+            "timed": len(latencies),
             "p50": quantile(0.5),
             "p99": quantile(0.99),
             "max": quantile(1),

@@ -1,5 +1,7 @@
 """What all peers have in common: a service that runs, and how to post to it and follow a room."""
 
+import re
+from collections import Counter
 from pathlib import Path
 from typing import Any, Self
 
@@ -8,6 +10,8 @@ from tests.service import ROOT, Service, session_members, wait_until
 
 PEERS_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
 READY = "stream-open"  # what every peer says first on a stream
+# An access log that names the worker.
+COUNTING = {"WEB_ACCESS_LOG": "1", "GUNICORN_CMD_ARGS": "--access-logformat '%(p)s %(r)s'"}
 
 
 class Peer(Service):
@@ -17,9 +21,6 @@ class Peer(Service):
     database = ""
     web = "gunicorn"  # the process that answers requests
     proxy: tuple[str, ...] = ("pushpin",)  # processes that hold the streams
-
-    def prepare(self) -> None:
-        """Make the tables."""
 
     def started(self) -> tuple[str, ...]:
         """The processes, in the order they start."""
@@ -59,18 +60,21 @@ class Peer(Service):
         self.wait_ready()
 
     def count_requests(self, counting: bool) -> None:
-        """Restart the web server with or without its access log."""
-        self.environment.pop("WEB_ACCESS_LOG", None)
+        """Let the web server write its access log, or not; it restarts when that is new."""
+        if counting == ("WEB_ACCESS_LOG" in self.environment):
+            return
+        for name in COUNTING:
+            self.environment.pop(name, None)
         if counting:
-            self.environment["WEB_ACCESS_LOG"] = "1"
+            self.environment |= COUNTING
         self.stop(self.web)
         self.start(self.web)
         self.wait_ready()
 
-    def requests(self) -> int:
-        """How many requests the web server has logged."""
+    def requests(self, method: str = "GET") -> Counter[str]:
+        """How many requests each worker of the web server has logged, by its process id; none for its health."""
         text = (self.folder / f"{self.web}.out").read_text(errors="replace")
-        return sum("GET /" in line and "/health" not in line for line in text.splitlines())
+        return Counter(re.findall(rf"^<(\d+)> {method} /(?!health/)", text, re.M))
 
     def proxy_pids(self) -> list[int]:
         """The processes that hold the streams."""

@@ -32,6 +32,9 @@ class Raw(Peer):
     name = "raw"
     published = 0
 
+    def prepare(self) -> None:
+        """Nothing: it stores nothing."""
+
     def wait_ready(self) -> None:
         """Wait until the origin answers through Pushpin."""
         self._wait_for("/ready")

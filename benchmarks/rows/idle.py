@@ -23,13 +23,13 @@ def measure(bench: Bench) -> None:
         _watch(bench, [bench.corkboard, bench.tutorial])
     bench.swarm.do("close")
     for peer in (bench.corkboard, bench.tutorial):
-        peer.count_requests(False)
+        peer.count_requests(bench.options.quick)
 
 
 def _watch(bench: Bench, peers: list[Peer]) -> None:
     time.sleep(bench.options.seconds(FRESH))
     window = bench.options.seconds(WINDOW)
-    before = [peer.requests() for peer in peers]
+    before = [peer.requests().total() for peer in peers]
     time.sleep(window)
     for peer, count in zip(peers, before, strict=True):
-        bench.results.add("idle-requests", peer.name, (peer.requests() - count) * 60 / window)
+        bench.results.add("idle-requests", peer.name, (peer.requests().total() - count) * 60 / window)

@@ -22,6 +22,6 @@ def _measure(bench: Bench, peer: Peer) -> None:
     bench.open(peer, room, 1)
     before = memory_kib(peer.proxy_pids())
     bench.open(peer, room, number)
-    time.sleep(SETTLE)
+    time.sleep(bench.options.seconds(SETTLE))
     bench.results.add("memory", peer.name, (memory_kib(peer.proxy_pids()) - before) / number)
     bench.swarm.do("close")

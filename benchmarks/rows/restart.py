@@ -25,16 +25,15 @@ def _restart(bench: Bench, peer: Peer, how: str) -> None:
     room = bench.room(peer)
     bench.open(peer, room, number)
     bench.swarm.do("start")
-    posting = post({**peer.post_order(room), "posters": 4, "seconds": LENGTH, "rate": 20})
-    bench.swarm.tell("wait", seconds=LENGTH / 3)
-    bench.swarm.answer()
-    bench.swarm.tell("wait", seconds=60, quiet=5)
+    length = bench.options.seconds(LENGTH)
+    posting = post({**peer.post_order(room), "posters": 4, "seconds": length, "rate": 20})
+    time.sleep(length / 3)  # the readers' process goes on reading
     if how == "graceful":
         os.kill(peer.processes[peer.web].pid, signal.SIGHUP)
     else:
         _kill(peer)
     posted = posting.result()
-    got = bench.swarm.answer()
+    got = bench.swarm.do("wait", seconds=60, quiet=bench.options.seconds(5))  # for what comes late, or twice
     difference = bench.swarm.do("differences", expected=posted["stored"])
     bench.swarm.do("close")
     for figure in ("lost", "doubled") if peer is not bench.channels else ():  # its readers come back without a position

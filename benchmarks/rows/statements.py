@@ -10,9 +10,11 @@ NUMBER = 50
 def measure(bench: Bench) -> None:
     """One round."""
     bench.corkboard.stop("relay")  # it looks at the log by itself
-    for peer in (bench.tutorial, bench.channels, bench.corkboard):
-        _measure(bench, peer)
-    bench.corkboard.start("relay")
+    try:
+        for peer in (bench.tutorial, bench.channels, bench.corkboard):
+            _measure(bench, peer)
+    finally:
+        bench.corkboard.start("relay")
 
 
 def _measure(bench: Bench, peer: Peer) -> None:

@@ -2,8 +2,9 @@
 
 from django.conf import settings
 from django.db.models import Q
+from django.utils import timezone
 
-from chat.models import Scope, User
+from chat.models import HeldName, Scope, User
 from chat.names import person_keys
 from chat.problems import Problem
 from chat.requester import Person, check_scope
@@ -51,7 +52,16 @@ def check_broadcast(person: Person) -> User:
     return actor
 
 
-def is_name_taken(name: str) -> bool:
-    """Whether an account or a guest has this name, or one that looks like it. One query."""
+def is_name_taken(name: str, *, user: User | None = None, holder: User | None = None) -> bool:
+    """Whether an account or a guest has this name, or one that looks like it, or gave it up not long ago. One query.
+
+    What `user` has, and what is held for `user` or for `holder`, is not taken from them.
+    """
     keys = person_keys(name)
-    return User.objects.filter(Q(name_key__in=keys) | Q(username_key__in=keys)).exists()
+    people = User.objects.filter(Q(name_key__in=keys) | Q(username_key__in=keys))
+    held = HeldName.objects.filter(key__in=keys, until__gt=timezone.now())
+    if user is not None and user.pk:
+        people, held = people.exclude(pk=user.pk), held.exclude(user=user)
+    if holder is not None:
+        held = held.exclude(user=holder)
+    return people.values_list("name_key").union(held.values_list("key")).exists()

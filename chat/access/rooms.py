@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 
 from chat.access.accounts import check_signed_in
@@ -26,6 +26,9 @@ def find_rooms(person: Person, names: Iterable[str]) -> dict[str, Room | None]:
     rooms = {room.name_key: room for room in Room.objects.standing(person.pk, keys)}
     problems = {key: problem for key in keys if (problem := _refusal(person, key, rooms.get(key)))}
     if problems:
+        for key, problem in problems.items():
+            # Whatever there is under the name: what is said of it must be the same.
+            problem.may_sign_in = key.startswith(HIDDEN_ROOM_PREFIX) and not person.is_authenticated
         first = next(iter(problems.values()))
         first.rooms = list(problems)
         raise first
@@ -60,20 +63,40 @@ def known_room(person: Person, name: str) -> Room:
 
 
 def known_rooms(person: Person) -> RoomQuerySet:
-    """The rooms that `person` may know of and read, each with `role`, by name. One query.
-
-    Those of strangers are on no list: they last as long as a pair, and belong to the page of strangers.
+    """The rooms for lists that `person` reads: those of their own, and others that are listed; each with `role`, by
+    name. One query.
     """
-    rooms = Room.objects.live().exclude(kind=Room.Kind.STRANGERS).order_by("name_key")
     if not isinstance(person, User):
-        return rooms.filter(visibility=Room.Visibility.OPEN)
+        return other_rooms(person)
     mine = Membership.objects.filter(room=OuterRef("pk"), user=person)
-    bans = _bans_of(person).filter(room=OuterRef("pk"))
+    role = {"role": Subquery(mine.values("role")[:1])}  # as a mapping: mypy knows the attribute already
     visible = Q(visibility=Room.Visibility.OPEN) | Q(visibility=Room.Visibility.PRIVATE, role__isnull=False)
     if person.is_staff:
         visible |= Q(visibility=Room.Visibility.STAFF)
-    role = {"role": Subquery(mine.values("role")[:1])}  # as a mapping: mypy knows the attribute already
-    return rooms.annotate(**role).filter(visible, ~Exists(bans))
+    return _not_banned(_rooms_for_lists().annotate(**role).filter(visible, Q(listed=True) | ~Q(role=None)), person)
+
+
+def own_rooms(person: Person, roles: Collection[str] = tuple(Membership.Role)) -> RoomQuerySet:
+    """The rooms that `person` belongs to and may read, rooms of two among them, each with `role`, by name. One query,
+    which finds them whatever others have made."""
+    if not isinstance(person, User):
+        return Room.objects.none()
+    rooms = _rooms_for_lists().filter(memberships__user=person, memberships__role__in=roles)
+    role = {"role": F("memberships__role")}  # as a mapping: mypy knows the attribute already
+    rooms = rooms.annotate(**role)
+    if not person.is_staff:
+        rooms = rooms.exclude(visibility=Room.Visibility.STAFF)
+    return _not_banned(rooms, person)
+
+
+def other_rooms(person: Person) -> RoomQuerySet:
+    """The rest of known_rooms. One query."""
+    visible = [Room.Visibility.OPEN, *([Room.Visibility.STAFF] if person.is_staff else [])]
+    rooms = _rooms_for_lists().filter(visibility__in=visible, listed=True)
+    if not isinstance(person, User):
+        return rooms
+    mine = Membership.objects.filter(room=OuterRef("pk"), user=person)
+    return _not_banned(rooms.filter(~Exists(mine)), person)
 
 
 def check_post(person: Person, claim: ClaimedEvent) -> None:
@@ -105,6 +128,12 @@ def check_create_room(person: Person, name: str) -> None:
         raise Problem("ROOM_ACCESS_DENIED", "Only people with an account make rooms here.")
     if who == "staff" and not person.is_staff:
         raise Problem("ROOM_ACCESS_DENIED", "Only staff make rooms here.")
+
+
+def is_listing(person: Person) -> bool:
+    """Whether a room is on lists once `person` posts in it or joins it: with an account. Others make a room by a
+    typing error."""
+    return isinstance(person, User) and not person.is_guest
 
 
 def no_such_room(person: Person, name: str) -> Problem:
@@ -189,6 +218,15 @@ def check_visible(person: Person, visibility: str, role: str | None) -> None:
             raise Problem("ROOM_ACCESS_DENIED", "This room is for staff.")
     elif visibility == Room.Visibility.PRIVATE and role is None:
         raise room_invalid()
+
+
+def _rooms_for_lists() -> RoomQuerySet:
+    """Those of strangers are on no list: they last as long as a pair, and belong to the page of strangers."""
+    return Room.objects.live().exclude(kind=Room.Kind.STRANGERS).order_by("name_key")
+
+
+def _not_banned(rooms: RoomQuerySet, user: User) -> RoomQuerySet:
+    return rooms.filter(~Exists(_bans_of(user).filter(room=OuterRef("pk"))))
 
 
 def _bans_of(user: User) -> QuerySet[Restriction]:

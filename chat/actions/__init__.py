@@ -2,6 +2,7 @@
 
 messages    post, edit, delete
 rooms       make, change, archive, delete; after a restore
+quiet       what was said in visitors' rooms, when they are quiet
 members     join, leave, invites, roles
 presence    who is in a room, kept by its companion
 moderation  mute, ban, remove; what is written into the audit
@@ -13,12 +14,14 @@ operators   what only operators do, in the admin
 hooks       webhooks: made, tested, switched, withdrawn
 deliveries  what the companion of outgoing webhooks writes
 limits      what may not be done without end
+held_names  names that were given up
 strangers   into the queue, on to the next, out of it; pairing: who is paired with whom; reports: block, report
 log         the event of a change; taking rights away
 """
 
 from chat.actions.bots import add_bot, close_bot, make_bot
 from chat.actions.broadcasts import broadcast, rooms_of_broadcast
+from chat.actions.held_names import HELD, prune_held_names
 from chat.actions.hooks import (
     HOOKS_MAX,
     enable_hook,
@@ -60,12 +63,12 @@ from chat.actions.people import (
     make_first_administrator,
     make_guest,
     prune_guests,
-    seen,
     set_staff,
     setup_token,
     sign_out,
     sign_up,
 )
+from chat.actions.quiet import empty_quiet_rooms
 from chat.actions.reports import (
     REASON_MAX,
     admit_stranger,
@@ -107,6 +110,7 @@ from chat.actions.tokens import (
 
 __all__ = [
     "DEFAULT_ROOM",
+    "HELD",
     "HOOKS_MAX",
     "IDEMPOTENCY_KEY_MAX",
     "INVITE_DAYS",
@@ -133,6 +137,7 @@ __all__ = [
     "delete_message",
     "delete_room",
     "edit_message",
+    "empty_quiet_rooms",
     "enable_hook",
     "end_expired_tokens",
     "end_session",
@@ -161,6 +166,7 @@ __all__ = [
     "open_direct_room",
     "post_message",
     "prune_guests",
+    "prune_held_names",
     "prune_strangers",
     "remove_member",
     "report_stranger",
@@ -170,7 +176,6 @@ __all__ = [
     "revoke",
     "room_data",
     "rooms_of_broadcast",
-    "seen",
     "set_role",
     "set_staff",
     "settle_report",

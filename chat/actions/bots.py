@@ -5,6 +5,7 @@ from django.db import transaction
 from chat import access
 from chat.actions.limits import Limit, attempt
 from chat.actions.log import lock
+from chat.actions.members import add_member
 from chat.actions.people import close_account, make_bot_account
 from chat.models import Membership, Room, User
 from chat.problems import Problem
@@ -47,7 +48,7 @@ def add_bot(person: Person, room: Room, bot: User) -> tuple[Membership, bool]:
         lock(room)  # a ban is before this or after it
         if access.is_banned(bot, room.pk):
             raise Problem("ROOM_ACCESS_DENIED", "This bot, or its owner, is banned from the room.")
-        return Membership.objects.get_or_create(room=room, user=bot)
+        return add_member(room, bot)
 
 
 def no_bot() -> Problem:

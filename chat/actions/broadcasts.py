@@ -113,7 +113,7 @@ def _send(actor: User, room: Room, draft: Message) -> None:
                 created=now,
             )
             message.save(force_insert=True)
-            log(claim, "message", message_data(claim.name, message), now)
+            log(claim, "message", message_data(claim, message), now)
     except IntegrityError:  # the key is unique in a room
         if not Message.objects.filter(room=room, poster=draft.poster, idempotency_key=draft.idempotency_key).exists():
             raise

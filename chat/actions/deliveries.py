@@ -11,12 +11,13 @@ from django.utils import timezone
 from chat.actions.log import audit
 from chat.models import Delivery, OutgoingHook
 from chat.outbound import TOTAL, Answer
+from chat.times import pause
 
 logger = logging.getLogger(__name__)
 
 # For so long a companion delivers for a webhook alone. It begins no attempt that could outlast it.
-LEASE = timedelta(seconds=20)
-ATTEMPT = timedelta(seconds=TOTAL + 2)
+LEASE = pause(20)
+ATTEMPT = timedelta(seconds=TOTAL) + pause(2)
 RETRY_FIRST, RETRY_MOST = 1.0, 3600.0  # seconds until the next attempt, before chance has its part
 GIVE_UP = timedelta(days=3)  # of failures without a success
 LOG_KEPT = timedelta(days=7)
@@ -64,8 +65,8 @@ def failed(hook: OutgoingHook, holder: str, kind: str, eid: int, answer: Answer)
     if kind == "test":
         changes["test_asked_at"] = None
     else:
-        pause = pause_after(hook.failures + 1, answer.retry_after)
-        changes |= {"failures": F("failures") + 1, "failing_since": since, "retry_at": now + timedelta(seconds=pause)}
+        wait = pause_after(hook.failures + 1, answer.retry_after)
+        changes |= {"failures": F("failures") + 1, "failing_since": since, "retry_at": now + timedelta(seconds=wait)}
     with transaction.atomic():
         if not OutgoingHook.objects.filter(pk=hook.pk, lease=holder).update(**changes):
             return

@@ -8,10 +8,11 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from chat import access, outbound
+from chat.actions.held_names import take_back
 from chat.actions.log import audit, lock
-from chat.actions.members import end_membership
+from chat.actions.members import add_member, end_membership
 from chat.actions.people import NAME_TAKEN
-from chat.models import IncomingHook, Membership, OutgoingHook, Room, User, digest_of
+from chat.models import IncomingHook, OutgoingHook, Room, User, digest_of
 from chat.names import clean_person_name
 from chat.problems import Problem
 from chat.requester import Person
@@ -35,8 +36,8 @@ def make_incoming_hook(person: Person, room: Room, name: str) -> tuple[IncomingH
     with transaction.atomic():
         room = lock(room)
         _check_number(room.incoming_hooks.count())
-        bot = _make_bot(shown)
-        Membership.objects.create(room=room, user=bot)
+        bot = _make_bot(shown, maker)
+        add_member(room, bot)
         hook = IncomingHook.objects.create(room=room, user=bot, digest=digest_of(secret), created_by=maker)
         audit(maker, "make incoming webhook", room, bot, shown)
     return hook, secret
@@ -99,9 +100,9 @@ def _check_number(count: int) -> None:
         raise Problem("ROOM_ACCESS_DENIED", f"A room has at most {HOOKS_MAX} webhooks of a kind: withdraw some.")
 
 
-def _make_bot(name: str) -> User:
+def _make_bot(name: str, maker: User) -> User:
     """The user of an incoming webhook: nobody signs in as it. Raises Problem when the name reads like another's."""
-    if access.is_name_taken(name):
+    if access.is_name_taken(name, holder=maker):
         raise Problem("NAME_TAKEN", NAME_TAKEN)
     bot = User(username=f"hook-{secrets.token_hex(8)}", display_name=name, is_bot=True)
     bot.set_unusable_password()
@@ -109,6 +110,7 @@ def _make_bot(name: str) -> User:
         bot.full_clean(exclude=["password"])
         with transaction.atomic():
             bot.save()
+            take_back(bot)
     except (ValidationError, IntegrityError):  # somebody was faster
         raise Problem("NAME_TAKEN", NAME_TAKEN) from None
     return bot

@@ -28,6 +28,7 @@ _WORDS = {
     "RATE_LIMITED": "That was too much in a short time.",
     "TOO_MANY_ATTEMPTS": "That was tried too often.",
 }
+TOO_MANY_ROOMS = "Too many rooms were made from your address."
 
 
 @dataclass(frozen=True)
@@ -45,19 +46,20 @@ class Limit:
         return digest_of(f"{self.what}\0{self.who}\0{self.seconds}")
 
 
-def take(limits: Sequence[Limit], code: str = "RATE_LIMITED") -> None:
+def take(limits: Sequence[Limit], code: str = "RATE_LIMITED", words: str = "") -> None:
     """Count one more under each of these limits. One statement, whatever their number; none for no limits.
 
-    Must run in a transaction that a refusal rolls back, before anything else that it locks: the rows stay locked until
-    it ends. So the counts are exact, however many do it at once, and what is refused, for this or for another reason,
-    counts nowhere. Raises Problem `code` with the seconds after which it is accepted.
+    Must run in a transaction that a refusal rolls back, before anything else that it locks, or, other limits than
+    those, after all of it: the rows stay locked until it ends. So the counts are exact, however many do it at once, and
+    what is refused, for this or for another reason, counts nowhere. Raises Problem `code`, in these `words`, with the
+    seconds after which it is accepted.
     """
     if not limits:
         return
     tallies = _count(limits)
     until = max((until for limit in limits if (until := _over(limit, tallies))), default=None)
     if until is not None:
-        raise _too_much(code, until)
+        raise _too_much(code, until, words)
 
 
 def slow_down(limit: Limit) -> None:
@@ -118,10 +120,10 @@ def _now() -> int:
     return int(timezone.now().timestamp() * 1000)
 
 
-def _too_much(code: str, until: int) -> Problem:
+def _too_much(code: str, until: int, words: str = "") -> Problem:
     # Rounded up: who waits so long finds the window over.
     seconds = max(1, math.ceil((until - _now()) / 1000))
     wait = f"{seconds} seconds" if seconds > 1 else "a second"
     if seconds > 90:
         wait = f"{math.ceil(seconds / 60)} minutes"
-    return Problem(code, f"{_WORDS[code]} Try again in {wait}.", retry_after=seconds)
+    return Problem(code, f"{words or _WORDS[code]} Try again in {wait}.", retry_after=seconds)

@@ -8,6 +8,7 @@ from django.db.models import Case, When
 from django.utils import timezone
 
 from chat import access
+from chat.actions.held_names import give_up
 from chat.actions.log import audit, lock, revoke
 from chat.actions.rooms import TITLE_MAX, hidden_name
 from chat.models import IncomingHook, Invite, Membership, Restore, Room, User, digest_of
@@ -25,8 +26,16 @@ def join_room(person: Person, room: Room) -> tuple[Membership, bool]:
     when a ban, or the end of an open room, came in between."""
     user = access.check_signed_in(person)
     with transaction.atomic():
-        room = access.known_room(user, lock(room).name)
-        return Membership.objects.get_or_create(room=room, user=user)
+        return add_member(access.known_room(user, lock(room).name), user)
+
+
+def add_member(room: Room, user: User, role: str = Membership.Role.MEMBER) -> tuple[Membership, bool]:
+    """Make somebody a member, and say whether it is new. A room that only visitors posted in is on lists from the first
+    member with an account on. Must run in a transaction."""
+    found = Membership.objects.get_or_create(room=room, user=user, defaults={"role": role})
+    if found[1] and not room.listed and access.is_listing(user):
+        Room.objects.filter(pk=room.pk).update(listed=True)
+    return found
 
 
 def leave_room(person: Person, room: Room) -> None:
@@ -99,7 +108,7 @@ def accept_invite(person: Person, secret: str) -> Room:
     with transaction.atomic():
         lock(access.find_invite(user, secret).room)  # a ban, or a withdrawal, is before this or after it
         room = access.find_invite(user, secret).room
-        Membership.objects.get_or_create(room=room, user=user)
+        add_member(room, user)
     return room
 
 
@@ -165,9 +174,11 @@ def hand_over(actor: User | None, user: User) -> None:
 
 
 def _end_hook(room: Room, bot: User) -> None:
-    """The webhook that posts as `bot` goes with the membership, and the name is free for another one. What it posted
-    stays its own: so the user stays, and nobody speaks as it again."""
-    if IncomingHook.objects.filter(room=room, user=bot).delete()[0]:
+    """The webhook that posts as `bot` goes with the membership, and who made it can give another one its name. What it
+    posted stays its own: so the user stays, and nobody speaks as it again."""
+    hook = IncomingHook.objects.filter(room=room, user=bot).select_related("created_by").first()
+    if hook is not None and IncomingHook.objects.filter(pk=hook.pk).delete()[0]:
+        give_up(bot, holder=hook.created_by)
         bot.is_active, bot.display_name = False, ""
         bot.save(update_fields=["is_active", "display_name", "name_key"])
 

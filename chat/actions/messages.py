@@ -11,8 +11,10 @@ from django.db.models import Q
 from django.utils import timezone
 
 from chat import access, eventlog
-from chat.actions.limits import Limit, take
+from chat.actions.limits import TOO_MANY_ROOMS, Limit, take
 from chat.actions.log import audit, claim, iso, log
+from chat.actions.rooms import DEFAULT_ROOM
+from chat.aliases import id_in_pair
 from chat.models import ClaimedEvent, Event, Message, Room, User
 from chat.names import clean_person_name, has_control_characters, is_room_name, person_key, person_keys, room_key
 from chat.problems import Problem, room_invalid
@@ -40,6 +42,7 @@ class _Draft:
     key: str | None
     address: str = ""
     limits: Sequence[Limit] = ()
+    room_limits: Sequence[Limit] = ()
 
     @property
     def poster(self) -> str:
@@ -57,17 +60,20 @@ def post_message(  # noqa: PLR0913 - all that a post can have
     kind: int = Message.Type.MESSAGE,
     address: str = "",
     limits: Sequence[Limit] = (),
+    room_limits: Sequence[Limit] = (),
 ) -> Posted:
     """Store a message and publish it. The first post of a room's name makes the room.
 
     `name` is the name to post under without an account; an account posts under its own. `key` is the client's
     idempotency key: the same post again answers the first message. `kind` is the message's type, 1 to 3 for
     moderators only. `address` is the network of who has no account. `limits` are what the post counts under, see
-    chat.limits; what was posted before under the same key is answered in spite of them. Raises Problem.
+    chat.limits; what was posted before under the same key is answered in spite of them. `room_limits` are what the room
+    counts under when the post makes it. Raises Problem.
     """
     check_type(kind)
     known = "" if person.is_authenticated and not person.is_guest else address
-    draft = _Draft(person, _check_name(person, name), check_text(text), kind, check_key(key), known, limits)
+    checked = (_check_name(person, name), check_text(text), kind, check_key(key))
+    draft = _Draft(person, *checked, known, limits, room_limits)
     try:
         with transaction.atomic():
             return _store_message(draft, room_name)
@@ -83,12 +89,16 @@ def post_message(  # noqa: PLR0913 - all that a post can have
         return posted
 
 
-def message_data(room_name: str, message: Message) -> dict[str, Any]:
-    """A message as it is on the wire, in history and in events. Of a deleted one only the frame is left."""
+def message_data(room: Room | ClaimedEvent, message: Message) -> dict[str, Any]:
+    """A message of `room` as it is on the wire, in history and in events. Of a deleted one only the frame is left.
+
+    The message knows its author, if it has one: else that is one more query.
+    """
     data = {
         "id": message.eid,
-        "room": room_name,
+        "room": room.name,
         "from": message.name,
+        "author": author_id(room, message.author) if message.author else None,
         "date": iso(message.created),
         "text": message.text,
         "type": message.type,
@@ -101,6 +111,11 @@ def message_data(room_name: str, message: Message) -> dict[str, Any]:
     if message.deleted_at:
         data["deleted"] = True
     return data
+
+
+def author_id(room: Room | ClaimedEvent, user: User) -> str:
+    """The id under which what `user` says in `room` is known. Among strangers nothing tells who somebody is."""
+    return id_in_pair(room.name, user.public_id) if room.kind == Room.Kind.STRANGERS else user.public_id
 
 
 def edit_message(person: Person, room: Room, eid: int, text: str) -> dict[str, Any]:
@@ -117,10 +132,10 @@ def edit_message(person: Person, room: Room, eid: int, text: str) -> dict[str, A
         _check_time(message, now)
         if message.text == text:
             transaction.set_rollback(True)  # gives the event's id back
-            return message_data(claimed.name, message)
+            return message_data(claimed, message)
         message.text, message.edited_at = text, now
         message.save(update_fields=["text", "edited_at"])
-        data = message_data(claimed.name, message)
+        data = message_data(claimed, message)
         _rewrite(message, data)
         log(claimed, "message-edited", data, now)
     return data
@@ -143,7 +158,7 @@ def delete_message(person: Person, room: Room, eid: int) -> None:
             _check_time(message, now)
         message.text, message.deleted_at = "", now
         message.save(update_fields=["text", "deleted_at"])
-        _rewrite(message, message_data(claimed.name, message))
+        _rewrite(message, message_data(claimed, message))
         log(claimed, "message-deleted", {"id": eid, "room": claimed.name}, now)
         if message.author_id != actor.pk:
             audit(actor, "delete message", room, message.author, f"message {eid}")
@@ -220,11 +235,15 @@ def _store_message(draft: _Draft, room_name: str) -> Posted:
     access.check_post(draft.person, claim)
     access.check_type(draft.person, claim, draft.type)
     if claim.name_taken and not draft.person.is_authenticated:
-        raise Problem("NAME_TAKEN", "This name is somebody's here, or looks like it: choose another one.")
+        raise Problem(
+            "NAME_TAKEN", "This name is, or was not long ago, somebody's here, or looks like it: choose another one."
+        )
+    if claim.is_new_room:
+        take(draft.room_limits, words=TOO_MANY_ROOMS)  # the last row to lock: no two posts wait for each other
     message = Message.objects.create(
         room_id=claim.room_id,
         eid=claim.eid,
-        author_id=draft.person.pk,
+        author=draft.person if isinstance(draft.person, User) else None,
         name=claim.alias or draft.name,
         is_bot=isinstance(draft.person, User) and draft.person.is_bot,
         type=draft.type,
@@ -234,7 +253,7 @@ def _store_message(draft: _Draft, room_name: str) -> Posted:
         idempotency_key=draft.key,
         created=now,
     )
-    data = message_data(claim.name, message)
+    data = message_data(claim, message)
     log(claim, "message", data, now)
     return Posted(data, created=True)
 
@@ -244,7 +263,12 @@ def _claim(draft: _Draft, room_name: str, now: datetime) -> ClaimedEvent:
         raise room_invalid()
     person = draft.person
     claim = Room.objects.claim_or_make(
-        room_name, now, user_id=person.pk, name_keys=person_keys(draft.name), address=draft.address
+        room_name,
+        now,
+        user_id=person.pk,
+        name_keys=person_keys(draft.name),
+        address=draft.address,
+        is_listed=access.is_listing(person) or room_key(room_name) == DEFAULT_ROOM,
     )
     if claim is None:  # a deleted room
         raise access.no_such_room(person, room_name)
@@ -258,7 +282,7 @@ def _repeated(draft: _Draft, room_name: str) -> Posted | None:
     if draft.key is None:
         return None
     message = (
-        Message.objects.select_related("room")
+        Message.objects.select_related("room", "author")
         .filter(room__name_key=room_key(room_name), poster=draft.poster, idempotency_key=draft.key)
         .first()
     )
@@ -270,4 +294,4 @@ def _repeated(draft: _Draft, room_name: str) -> Posted | None:
     name = message.name if draft.person.is_authenticated else draft.name
     if not was_changed and (message.text, message.name, message.type) != (draft.text, name, draft.type):
         raise Problem("IDEMPOTENCY_KEY_REUSED", "This idempotency key was used for another message.")
-    return Posted(message_data(message.room.name, message), created=False)
+    return Posted(message_data(message.room, message), created=False)

@@ -13,6 +13,7 @@ from django.db import transaction
 
 from chat import access
 from chat.actions import members, messages, people, rooms, tokens
+from chat.actions.held_names import end_guest, give_up
 from chat.actions.log import audit
 from chat.models import Membership, Room, User
 from chat.problems import Problem
@@ -39,7 +40,7 @@ def add_member(actor: User, room: Room, user: User, role: str) -> None:
     if not user.is_active or access.is_banned(user, room.pk):
         raise Problem("ROOM_ACCESS_DENIED", f"{user.username} is banned from this room, or the account is closed.")
     with transaction.atomic():
-        _, is_new = Membership.objects.get_or_create(room=room, user=user, defaults={"role": role})
+        _, is_new = members.add_member(room, user, role)
         if not is_new:
             raise Problem("PARAMETER_INVALID", f"{user.username} is a member already.")
         audit(actor, f"add {role}", room, user)
@@ -174,6 +175,7 @@ def end_sessions(actor: User, user: User) -> None:
     with transaction.atomic():
         people.sign_out(user)
         user.sessions.all().delete()
+        end_guest(user)
         audit(actor, "end sessions", None, user)
 
 
@@ -200,6 +202,8 @@ def remove(actor: User, user: User) -> None:
         user.sessions.all().delete()
         members.hand_over(actor, user)
         _check_administrator_left(user)
+        for account in (user, *user.bots.all()):
+            give_up(account, with_username=True)
         audit(actor, "delete account", None, detail=user.username)
         User.objects.get(pk=user.pk).delete()
 

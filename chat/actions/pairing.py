@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from chat.actions.log import iso, log, revoke
 from chat.actions.rooms import hidden_name
-from chat.aliases import two_aliases
+from chat.aliases import id_in_pair, two_aliases
 from chat.models import Block, Event, Membership, Message, Presence, Restore, Room, Stranger, User
 
 SEEN = timedelta(seconds=45)  # how long a sign of life by a request counts
@@ -136,7 +136,12 @@ def stranger_data(one: Stranger) -> dict[str, Any]:
     """A visitor as they are told of themselves, in answers and in events. Nothing tells who the partner is."""
     pair = None
     if one.state == State.PAIRED and one.pair_room and one.partner:
-        pair = {"room": one.pair_room.name, "name": one.alias, "partner": one.partner.alias}
+        pair = {
+            "room": one.pair_room.name,
+            "name": one.alias,
+            "id": id_in_pair(one.pair_room.name, one.user.public_id),
+            "partner": one.partner.alias,
+        }
     return {
         "room": one.room.name,
         "state": str(one.state),

@@ -1,28 +1,30 @@
 """People: accounts, guests, bots, the first administrator."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.contrib.auth.password_validation import validate_password
 from django.core import signing
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
+from chat import access
+from chat.actions.held_names import end_guest, give_up, take_back
+from chat.actions.limits import Limit, take
 from chat.actions.log import audit, revoke
 from chat.actions.members import hand_over
 from chat.actions.presence import end_holds
 from chat.actions.rooms import DEFAULT_ROOM
 from chat.actions.strangers import leave_strangers
 from chat.models import Invite, Room, Session, User
-from chat.names import clean_person_name, person_keys
+from chat.names import clean_person_name, person_key
 
-NAME_TAKEN = "This name reads like the one of somebody who is here already."
+NAME_TAKEN = "This name reads like the one of somebody who is here, or was not long ago."
 PASSWORD_MAX = 1000  # characters: hashing is dear on purpose, and a longer one is no better
-SEEN_EVERY = timedelta(hours=1)
 _SETUP_SALT = "corkboard.setup"
 
 
@@ -42,7 +44,7 @@ def is_setup_token(token: str) -> bool:
 
 def make_first_administrator(username: str, password: str) -> User:
     """Make the first administrator. Raises ValidationError for a bad name or password, or when somebody was faster."""
-    user = User(username=username, is_staff=True, is_superuser=True)
+    user = User(username=User.normalize_username(username), is_staff=True, is_superuser=True)
     user.full_clean(exclude=["password"])
     _check_username(username)
     _set_password(user, password)
@@ -57,7 +59,7 @@ def make_first_administrator(username: str, password: str) -> User:
 
 def sign_up(username: str, password: str, display_name: str = "") -> User:
     """Make an account. Raises ValidationError with words for each field: username, display_name, password."""
-    user = User(username=User.normalize_username(username), last_seen_at=timezone.now())
+    user = User(username=User.normalize_username(username))
     wrong: dict[str, list[str]] = {}
     with _gathered(wrong):
         user.display_name = _shown(display_name) if display_name.strip() else ""
@@ -67,7 +69,7 @@ def sign_up(username: str, password: str, display_name: str = "") -> User:
 
 def make_guest(name: str) -> User:
     """Make a guest of this nickname: no password; the session is all they have. Raises ValidationError."""
-    user = User(username=f"guest-{secrets.token_hex(8)}", is_guest=True, last_seen_at=timezone.now())
+    user = User(username=f"guest-{secrets.token_hex(8)}", is_guest=True)
     user.display_name = _shown(name)
     user.set_unusable_password()
     _save_new(user, "display_name", None, {})
@@ -91,14 +93,20 @@ def become_account(user: User, username: str, password: str) -> User:
         raise ValidationError("You have an account already.")
     user.username, user.is_guest = User.normalize_username(username), False
     _save_new(user, "username", password, {})
+    # As if they joined now. Each by itself: who locks several rooms does it in one order.
+    for room_id in Room.objects.filter(memberships__user=user, listed=False).values_list("pk", flat=True):
+        Room.objects.filter(pk=room_id).update(listed=True)
     return user
 
 
-def change_name(user: User, display_name: str) -> User:
-    """Change the name that others see. What was written keeps the name it was written under. Raises ValidationError."""
+def change_name(user: User, display_name: str, *, limits: Sequence[Limit] = ()) -> User:
+    """Change the name that others see. What was written keeps the name it was written under. Raises ValidationError,
+    and Problem when `limits` are used up: each change keeps a name from others for a while."""
     user.display_name = _shown(display_name)
     _check_free(user, "display_name")
-    _save(user, "display_name")
+    with transaction.atomic():
+        take(limits, "TOO_MANY_ATTEMPTS")
+        _save(user, "display_name")
     return user
 
 
@@ -110,15 +118,6 @@ def change_password(user: User, password: str) -> None:
         revoke(_rooms_by_right(user))
         end_holds(user)
         user.save(update_fields=["password"])
-
-
-def seen(user: User) -> bool:
-    """Note that a person was here, at most once an hour, and say whether it was noted: guests who are not seen for
-    GUEST_DAYS are removed."""
-    now = timezone.now()
-    if user.last_seen_at is not None and now - user.last_seen_at < SEEN_EVERY:
-        return False
-    return bool(User.objects.filter(pk=user.pk).update(last_seen_at=now))
 
 
 def sign_out(*users: User) -> None:
@@ -141,6 +140,7 @@ def end_session(user: User, session_key: str | None) -> None:
     with transaction.atomic():
         if Session.objects.filter(pk=session_key).delete()[0]:
             sign_out(user)
+            end_guest(user)
 
 
 def close_account(actor: User, user: User) -> None:
@@ -155,6 +155,7 @@ def close_account(actor: User, user: User) -> None:
             hand_over(actor, account)
         if is_last_administrator(user):
             raise ValidationError("The only administrator can't go: make another one first.")
+        end_guest(user)
         for account in accounts:
             User.objects.filter(pk=account.pk).update(is_active=False)
             account.tokens.all().delete()
@@ -187,13 +188,15 @@ def set_staff(actor: User, user: User, is_staff: bool) -> None:
 
 
 def prune_guests(before: datetime) -> int:
-    """Remove guests who were not seen since `before`, and free their names. How many.
+    """Remove guests who left before `before`, or came before it and have no session any more. How many.
 
-    What they wrote stays under the name, now as of somebody without an account; what only they owned goes to another
-    member. Each has a transaction of their own.
+    What they wrote stays under the name, now as of somebody without an account, and the name is held for a while; what
+    only they owned goes to another member. Each has a transaction of their own.
     """
     removed = 0
-    idle = User.objects.filter(Q(last_seen_at__lt=before) | Q(last_seen_at=None, date_joined__lt=before), is_guest=True)
+    live = Session.objects.filter(user=OuterRef("pk"), expire_date__gt=timezone.now())
+    idle = User.objects.filter(~Exists(live), is_guest=True)
+    idle = idle.filter(Q(left_at__lt=before) | Q(left_at=None, date_joined__lt=before))
     for pk in list(idle.values_list("pk", flat=True)):
         leave_strangers(User(pk=pk))
         with transaction.atomic():
@@ -203,6 +206,7 @@ def prune_guests(before: datetime) -> int:
             revoke(_rooms_by_right(guest))
             end_holds(guest)
             hand_over(None, guest)
+            give_up(guest)
             guest.delete()
             removed += 1
     return removed
@@ -241,8 +245,9 @@ def _save_new(user: User, field: str, password: str | None, wrong: dict[str, lis
         user.full_clean(exclude=["password"])
     with _gathered(wrong):
         _check_username(user.username)
-    with _gathered(wrong):
-        _check_free(user, field)
+    if "username" not in wrong:  # the database can't be asked for all that is no name
+        with _gathered(wrong):
+            _check_free(user, field)
     if password is not None:
         with _gathered(wrong):
             _set_password(user, password)
@@ -274,7 +279,11 @@ def _save(user: User, field: str) -> None:
         with transaction.atomic():
             Room.objects.select_for_update(no_key=True).filter(name_key=DEFAULT_ROOM).first()  # one at a time
             _check_free(user, field)  # the database sees only that no two shown names agree
+            before = User.objects.filter(pk=user.pk).first()
+            if before is not None and person_key(before.shown_name) != person_key(user.shown_name):
+                give_up(before)
             user.save(force_update=user.pk is not None)  # a guest who was removed meanwhile doesn't come back
+            take_back(user)
     except IntegrityError:  # somebody was faster
         raise ValidationError({field: NAME_TAKEN}) from None
 
@@ -285,9 +294,7 @@ def _check_free(user: User, field: str) -> None:
     if not user.is_guest:
         names.append(("username", user.username))
     for place, name in names:
-        keys = person_keys(name)
-        taken = User.objects.filter(Q(name_key__in=keys) | Q(username_key__in=keys)).exclude(pk=user.pk)
-        if taken.exists():
+        if access.is_name_taken(name, user=user):
             raise ValidationError({place: NAME_TAKEN})
 
 

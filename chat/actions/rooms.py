@@ -1,6 +1,7 @@
 """Rooms: make, change, archive, delete."""
 
 import secrets
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from chat import access, eventlog, publish
+from chat.actions.limits import TOO_MANY_ROOMS, Limit, take
 from chat.actions.log import audit, claim, lock, log, revoke
 from chat.models import Membership, Restore, Room, User
 from chat.names import HIDDEN_ROOM_PREFIX, ROOM_NAME_RULE, has_control_characters, room_key
@@ -27,10 +29,18 @@ def make_room(name: str, *, title: str = "", created_by: Person | None = None) -
     Room.objects.bulk_create([room], ignore_conflicts=True)
 
 
-def create_room(person: Person, name: str, *, title: str = "", topic: str = "", visibility: str = "open") -> Room:
+def create_room(  # noqa: PLR0913 - all that a room can have
+    person: Person,
+    name: str,
+    *,
+    title: str = "",
+    topic: str = "",
+    visibility: str = "open",
+    limits: Sequence[Limit] = (),
+) -> Room:
     """Make a room of one's own. A private one gets a name that tells nothing, others are called `name`.
 
-    Without a title the name is the title. Raises Problem.
+    Without a title the name is the title. `limits` are what the room counts under, see chat.limits. Raises Problem.
     """
     owner = access.check_signed_in(person)
     title, topic = _title(title or name), _line(topic, "topic", TOPIC_MAX)
@@ -47,6 +57,7 @@ def create_room(person: Person, name: str, *, title: str = "", topic: str = "", 
         room, is_new = Room.objects.get_or_create(name_key=room_key(name), defaults={"name": name, **fields})
         if not is_new:
             raise Problem("ROOM_TAKEN", "There is, or was, a room of this name.")
+        take(limits, words=TOO_MANY_ROOMS)
         Membership.objects.create(room=room, user=owner, role=Membership.Role.OWNER)
     room.role = Membership.Role.OWNER
     return room
@@ -70,7 +81,9 @@ def change_room(person: Person, room: Room, **changes: Any) -> Room:
             return room
         if room.visibility not in (before["visibility"], Room.Visibility.OPEN):
             _close(person, room)
-        room.save(update_fields=["name", "name_key", "title", "topic", "visibility", "archived_at", "notices"])
+        room.save(
+            update_fields=["name", "name_key", "title", "topic", "visibility", "archived_at", "notices", "listed"]
+        )
         log(claim(person, room, now), "room-changed", room_data(room), now)  # under the rights of now
         audit(access.check_signed_in(person), "change room", room, detail=", ".join(sorted(changes)))
     return room
@@ -143,7 +156,7 @@ def _close(person: Person, room: Room) -> None:
         Membership.objects.update_or_create(
             room=room, user=access.check_signed_in(person), defaults={"role": Membership.Role.OWNER}
         )
-        room.role = Membership.Role.OWNER
+        room.role, room.listed = Membership.Role.OWNER, True
     if room.visibility == Room.Visibility.PRIVATE and not room.name_key.startswith(HIDDEN_ROOM_PREFIX):
         _rename(room)
 

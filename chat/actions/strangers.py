@@ -78,13 +78,19 @@ def meet_next(person: Person) -> Stranger:
     return one
 
 
-def leave_strangers(user: User) -> Stranger | None:
-    """Leave the queue, or the partner. Nothing for who is in neither: then one query."""
+def leave_strangers(user: User, pair_room: str | None = None) -> Stranger | None:
+    """Leave the queue, or the partner. Nothing for who is in neither: then one query.
+
+    With `pair_room` only the partner in the room of this name is left. Raises Problem for another one.
+    """
     found = find_stranger(user)
     if found is None or found.state == State.IDLE:
         return found
     with a_round() as current:
         one = current.visitor(user)
+        if one.pair_room is not None and pair_room not in (None, one.pair_room.name):
+            words = f"You are still there. To leave your partner, name your room: ?confirm={one.pair_room.name}."
+            raise Problem("CONFIRM_REQUIRED", words)
         if one.state != State.IDLE:
             current.idle(one)
     return one

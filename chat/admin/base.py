@@ -8,7 +8,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Model
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 
 from chat.models import User
 from chat.problems import Problem
@@ -49,6 +49,13 @@ class ChatAdmin(_ModelAdmin):
             self.message_user(request, "This can't be read: choose from the list.", messages.ERROR)
             return HttpResponseRedirect(request.path)
         return self.guarded(request, super().changelist_view, *args, **kwargs)
+
+    def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> HttpResponse:
+        """Django sends everybody to the index with a message; who wanted to change something would take it for done."""
+        if request.method not in ("GET", "HEAD"):
+            raise Http404
+        led: HttpResponse = super()._get_obj_does_not_exist_redirect(request, opts, object_id)  # type: ignore[misc]
+        return led
 
     def guarded(
         self, request: HttpRequest, view: Callable[..., HttpResponse], *args: Any, **kwargs: Any

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from copy import copy
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +12,14 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm, UserChangeForm
 from django.contrib.auth.models import Group
-from django.db.models import Model, QuerySet
+from django.db.models import Model, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
 from chat import access
 from chat.actions import operators
 from chat.admin.base import ChatAdmin, ReadOnlyAdmin, operator_of
-from chat.models import ApiToken, User
+from chat.models import ApiToken, Session, User
 from chat.names import clean_person_name
 
 if TYPE_CHECKING:
@@ -63,16 +65,16 @@ class UserAdmin(ChatAdmin, _UserAdmin):
     """Accounts and guests."""
 
     form = AccountForm
-    list_display = ("username", "shown", "is_active", "is_staff", "is_guest", "is_bot", "last_seen_at", "date_joined")
+    list_display = ("username", "shown", "is_active", "is_staff", "is_guest", "is_bot", "session_until", "date_joined")
     list_filter = ("is_staff", "is_superuser", "is_guest", "is_bot", "is_active")
     search_fields = ("username", "display_name")
     ordering = ("username",)
     actions = ("close", "reopen", "make_staff", "take_staff", "end_sessions", "withdraw_tokens")
-    readonly_fields = ("username", "is_guest", "is_bot", "owner", "last_seen_at", "last_login", "date_joined")
+    readonly_fields = ("username", "is_guest", "is_bot", "owner", "left_at", "last_login", "date_joined")
     fieldsets = (
         (None, {"fields": ("username", "password", "display_name", "is_active", "is_guest", "is_bot", "owner")}),
         ("What they may do here", {"fields": ("is_staff", *PERMISSIONS)}),
-        ("Dates", {"fields": ("last_seen_at", "last_login", "date_joined")}),
+        ("Dates", {"fields": ("last_login", "left_at", "date_joined")}),
     )
     add_fieldsets = ((None, {"fields": ("username", "display_name", "usable_password", "password1", "password2")}),)
 
@@ -103,6 +105,18 @@ class UserAdmin(ChatAdmin, _UserAdmin):
         own = copy(self)
         own.change_password_form = partial(PasswordForm, operator=operator_of(request))
         return self.guarded(request, partial(DjangoUserAdmin.user_change_password, own), id, form_url)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        """With the end of the session that ends last."""
+        sessions = Session.objects.filter(user=OuterRef("pk")).order_by("-expire_date")
+        people: QuerySet[User] = super().get_queryset(request)
+        return people.annotate(session_until=Subquery(sessions.values("expire_date")[:1]))
+
+    @admin.display(description="signed in until", ordering="session_until", empty_value="-")
+    def session_until(self, user: Any) -> datetime | None:
+        """When the last session is over, unless it is used before that: a session is renewed by use."""
+        until: datetime | None = user.session_until
+        return until if until and until > timezone.now() else None
 
     @admin.display(description="shown name", ordering="display_name")
     def shown(self, user: User) -> str:

@@ -78,7 +78,7 @@ class RoomAdmin(ChatAdmin):
     """Rooms that were not deleted, private ones and conversations of two among them."""
 
     list_display = ("title", "name", "visibility", "kind", "members", "last_event_at", "archived")
-    list_filter = ("visibility", "kind", ArchivedFilter)
+    list_filter = ("visibility", "kind", "listed", ArchivedFilter)
     search_fields = ("name", "title")
     ordering = ("-last_event_at", "pk")
     actions = ("archive", "bring_back", "make_private", "make_staff_only")

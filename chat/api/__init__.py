@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 from ninja.openapi.schema import OpenAPISchema
@@ -49,6 +50,7 @@ api = CorkboardAPI(
     ),
     docs_url="/api/docs",
     openapi_url="/api/openapi.json",
+    docs_decorator=require_safe,
     parser=BodyParser(),
 )
 for router in (rooms, members, invites, restrictions, messages, presence):

@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 
 from chat import access, requester
 from chat.models import Scope, User
+from chat.problems import Problem
 from chat.wire import json_response
 
 READ_REFUSALS = frozenset({400, 401, 403, 404, 503})
@@ -38,6 +39,14 @@ def words(given: list[str] | str) -> list[str]:
 def done() -> HttpResponse:
     """204: it is done, and there is nothing to say."""
     return HttpResponse(status=204)
+
+
+def check_confirmed(confirm: str, name: str, what: str) -> None:
+    """Raise Problem unless `confirm` names what a DELETE destroys as a whole.
+
+    Clients collapse addresses: a request that means a part of it (`…/members/../`) can arrive at the whole."""
+    if confirm != name:
+        raise Problem("CONFIRM_REQUIRED", f"Nothing was deleted. To delete {what}, name it: ?confirm={name}.")
 
 
 def body_of(schema: str, *, required: bool = True, patch: bool = False) -> dict[str, Any]:

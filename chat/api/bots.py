@@ -3,9 +3,10 @@
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from ninja import Field, Router, Schema
+from ninja.params.functions import Query  # ninja's own `Query` is typed for annotations only
 
 from chat import actions, directory
-from chat.api.answers import READ_REFUSALS, WRITE_REFUSALS, answer, body_of, done, reader, writer
+from chat.api.answers import READ_REFUSALS, WRITE_REFUSALS, answer, body_of, check_confirmed, done, reader, writer
 from chat.api.schemas import ProblemOut
 from chat.models import Scope
 from chat.problems import Problem
@@ -57,8 +58,12 @@ def make_bot(request: HttpRequest, body: BotIn) -> HttpResponse:
 
 
 @router.delete("/bots/{username}/", response={204: None, WRITE_REFUSALS: ProblemOut}, summary="Close a bot")
-def close_bot(request: HttpRequest, username: str) -> HttpResponse:
+def close_bot(
+    request: HttpRequest, username: str, confirm: str = Query("", description="The bot's user name once more, needed.")
+) -> HttpResponse:
     """Its tokens and streams end, and nobody gets its name. What it wrote stays."""
     person = writer(request)
-    actions.close_bot(person, directory.bot(person, username))
+    bot = directory.bot(person, username)
+    check_confirmed(confirm, bot.username, "a bot")
+    actions.close_bot(person, bot)
     return done()

@@ -1,7 +1,9 @@
 """/rooms/<room>/members/: who belongs to a room, join, leave, remove, roles."""
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.http import urlencode
 from ninja import Field, Router, Schema
+from ninja.params.functions import Query  # ninja's own `Query` is typed for annotations only
 
 from chat import access, actions, directory, requester
 from chat.api.answers import READ_REFUSALS, WRITE_REFUSALS, answer, body_of, done, writer
@@ -20,6 +22,7 @@ class MemberIn(Schema):
 class MemberOut(Schema):
     """A member of a room."""
 
+    id: str = Field(..., description="The `author` of their messages.")
     username: str
     name: str
     role: str = Field(..., description="owner, moderator or member.")
@@ -28,9 +31,11 @@ class MemberOut(Schema):
 
 
 class MembersOut(Schema):
-    """The members of a room."""
+    """A page of the members of a room."""
 
-    members: list[MemberOut] = Field(..., description="Owners first, then moderators; by when they joined.")
+    members: list[MemberOut] = Field(
+        ..., description="Owners first, then moderators, people with an account, guests; each by when they joined."
+    )
 
 
 class RoleIn(Schema):
@@ -40,11 +45,21 @@ class RoleIn(Schema):
 
 
 @router.get("/{name}/members/", response={200: MembersOut, READ_REFUSALS: ProblemOut}, summary="List members")
-def list_members(request: HttpRequest, name: str) -> HttpResponse:
-    """The members, to everybody who may read the room; at most 1,000."""
+def list_members(
+    request: HttpRequest,
+    name: str,
+    after: str = Query("", max_length=150, description="Members that come behind the one of this user name."),
+    limit: int = Query(directory.MEMBERS_MAX, ge=1, le=directory.MEMBERS_MAX),
+) -> HttpResponse:
+    """The members, to everybody who may read the room, with a `Link` header to the next page."""
     room = access.known_room(requester.reader_of(request), name)
     access.check_named(room)
-    return answer({"members": [directory.member_data(membership) for membership in directory.members(room)]})
+    members, has_more = directory.members(room, after, limit)
+    response = answer({"members": [directory.member_data(membership) for membership in members]})
+    if has_more:
+        query = urlencode([("after", members[-1].user.username), ("limit", limit)])
+        response["Link"] = f'<{request.path}?{query}>; rel="next"'
+    return response
 
 
 @router.post(

@@ -14,7 +14,7 @@ from chat.api.schemas import MessageOut, MessageText, ProblemOut
 from chat.eventlog import MAX_ID
 from chat.models import Scope
 from chat.names import PERSON_NAME_MAX
-from chat.pages.room import chat_page
+from chat.pages.room import Unsent, chat_page
 from chat.problems import Problem, prefers_html
 from chat.wire import json_response
 
@@ -37,6 +37,7 @@ class MessageIn(Schema):
         description="The same as an Idempotency-Key header, which wins.",
         json_schema_extra={"maxLength": actions.IDEMPOTENCY_KEY_MAX},
     )
+    acting_as: str = Field("", description="The same as an Acting-As header, which wins: for whom the page was loaded.")
 
 
 class HistoryOut(Schema):
@@ -69,17 +70,22 @@ def post_message(request: HttpRequest, name: str, body: MessageIn) -> HttpRespon
     """
     html = prefers_html(request)
     try:
-        person = requester.person_of(request, Scope.POST)
-        key = request.headers.get("Idempotency-Key", body.client_id)
-        address = requester.network_of(request)
-        counted = limits.of_post(request, person)
+        person = requester.person_of(request, Scope.POST, acting_as=body.acting_as)
         posted = actions.post_message(
-            person, name, body.text, name=body.from_, key=key, kind=body.type, address=address, limits=counted
+            person,
+            name,
+            body.text,
+            name=body.from_,
+            key=request.headers.get("Idempotency-Key", body.client_id),
+            kind=body.type,
+            address=requester.network_of(request),
+            limits=limits.of_post(request, person),
+            room_limits=limits.of_room(request),
         )
     except Problem as problem:
         if not html:
             raise
-        return chat_page(request, name, body.from_, error=problem, draft=body.text)
+        return chat_page(request, name, body.from_, Unsent(body.text, problem, body.acting_as))
     if html:
         query = urlencode({"user": posted.message["from"]})
         return HttpResponseRedirect(f"{reverse('room', args=[posted.message['room']])}?{query}", status=303)

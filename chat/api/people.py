@@ -13,6 +13,7 @@ router = Router(tags=["people"])
 class PersonOut(Schema):
     """Oneself."""
 
+    id: str = Field(..., description="The `author` of your messages, but among strangers.")
     username: str
     name: str = Field(..., description="The name that others see.")
     guest: bool

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from django.db.models import Case, When
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from ninja import Router, Schema
+from ninja import Field, Router, Schema
 
 from chat import access, requester
 from chat.actions import iso
@@ -19,6 +20,7 @@ LISTED_MAX = 200
 class PresentOut(Schema):
     """Somebody who is present."""
 
+    id: str = Field(..., description="The `author` of their messages.")
     username: str
     name: str
     guest: bool
@@ -38,12 +40,16 @@ class PeopleOut(Schema):
     summary="See who is present",
 )
 def people(request: HttpRequest, name: str) -> HttpResponse:
-    """The people in the room, who came first at first, at most 200 of them. Visitors without an account count for
-    nobody, and a program is present only while it holds `/rooms/<room>/presence/`."""
-    room = access.known_room(requester.reader_of(request), name)
+    """The people in the room, at most 200 of them: you, then people with an account, then guests, each who came first
+    at first. Visitors without an account count for nobody, and a program is present only while it holds
+    `/rooms/<room>/presence/`."""
+    person = requester.reader_of(request)
+    room = access.known_room(person, name)
     access.check_named(room)
     present = Presence.objects.filter(room=room, until__gt=timezone.now(), user__is_active=True)
-    found = list(present.select_related("user").order_by("since", "pk")[: LISTED_MAX + 1])
+    # One person can send a crowd of guests: it pushes nobody off the list.
+    order = (Case(When(user=person.pk, then=0), default=1), "user__is_guest", "since", "pk")
+    found = list(present.select_related("user").order_by(*order)[: LISTED_MAX + 1])
     count = present.count() if len(found) > LISTED_MAX else len(found)
     listed = [_person(row) for row in found[:LISTED_MAX]]
     return answer({"count": count, "people": listed})
@@ -51,4 +57,10 @@ def people(request: HttpRequest, name: str) -> HttpResponse:
 
 def _person(row: Presence) -> dict[str, Any]:
     user = row.user
-    return {"username": user.username, "name": user.shown_name, "guest": user.is_guest, "since": iso(row.since)}
+    return {
+        "id": user.public_id,
+        "username": user.username,
+        "name": user.shown_name,
+        "guest": user.is_guest,
+        "since": iso(row.since),
+    }

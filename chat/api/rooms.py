@@ -5,13 +5,15 @@ from django.utils.http import urlencode
 from ninja import Field, Router, Schema
 from ninja.params.functions import Query  # ninja's own `Query` is typed for annotations only
 
-from chat import access, actions, directory, requester
-from chat.api.answers import READ_REFUSALS, WRITE_REFUSALS, answer, body_of, done, writer
+from chat import access, actions, directory, limits, requester, roomlists
+from chat.api.answers import READ_REFUSALS, WRITE_REFUSALS, answer, body_of, check_confirmed, done, writer
 from chat.api.schemas import ProblemOut, RoomOut, one_of
 from chat.models import Room
-from chat.names import ROOM_NAME_RULE
+from chat.names import ROOM_NAME_RULE, room_key
+from chat.problems import Problem
 
 router = Router(tags=["rooms"])
+MINE = Query(None, description="Rooms that you belong to: first, only those, or none of them.")
 
 
 class RoomIn(Schema):
@@ -36,7 +38,7 @@ class RoomChangeIn(Schema):
 class RoomsOut(Schema):
     """A page of the rooms that one may know of."""
 
-    rooms: list[RoomOut] = Field(..., description="By name.")
+    rooms: list[RoomOut] = Field(..., description="One's own first, then the others; each by name.")
 
 
 @router.get(
@@ -46,15 +48,16 @@ class RoomsOut(Schema):
 )
 def list_rooms(
     request: HttpRequest,
-    after: str = Query("", max_length=64, description="Rooms whose names come behind this one."),
-    limit: int = Query(directory.ROOMS_MAX, ge=1, le=directory.ROOMS_MAX),
+    after: str = Query("", max_length=64, description="Rooms that come behind this one."),
+    limit: int = Query(roomlists.ROOMS_MAX, ge=1, le=roomlists.ROOMS_MAX),
+    mine: roomlists.Own | None = MINE,
 ) -> HttpResponse:
-    """The rooms that you may know of, by name, with a `Link` header to the next page."""
-    rooms, has_more = directory.rooms(requester.reader_of(request), after, limit)
+    """The rooms that you may know of: yours first, then the others, each by name; with a `Link` header to the next
+    page. Rooms in which only visitors have posted are on no list."""
+    rooms, following = roomlists.page(requester.reader_of(request), after, limit, mine)
     response = answer({"rooms": [directory.room_data(room) for room in rooms]})
-    if has_more:
-        query = urlencode([("after", rooms[-1].name), ("limit", limit)])
-        response["Link"] = f'<{request.path}?{query}>; rel="next"'
+    if following:
+        response["Link"] = f'<{request.path}?{urlencode([*following.items(), ("limit", limit)])}>; rel="next"'
     return response
 
 
@@ -67,7 +70,8 @@ def list_rooms(
 def create_room(request: HttpRequest, body: RoomIn) -> HttpResponse:
     """Make a room; you are its owner."""
     person = writer(request)
-    room = actions.create_room(person, body.name, title=body.title, topic=body.topic, visibility=body.visibility)
+    fields = {"title": body.title, "topic": body.topic, "visibility": body.visibility}
+    room = actions.create_room(person, body.name, **fields, limits=limits.of_room(request))
     response = answer(directory.room_data(room), 201)
     response["Location"] = f"{request.path}{room.name}/"
     return response
@@ -88,13 +92,21 @@ def read_room(request: HttpRequest, name: str) -> HttpResponse:
 def change_room(request: HttpRequest, name: str, body: RoomChangeIn) -> HttpResponse:
     """Change what is given; readers get `room-changed`. For owners. Made private, a room gets another name."""
     person = writer(request)
+    # Else a change of a part (`…/members/../`) that a client sends here would look as if it had been made.
+    if not body.model_fields_set:
+        raise Problem("PARAMETER_INVALID", f"Nothing to change: send one of {', '.join(RoomChangeIn.model_fields)}.")
     room = access.known_room(person, name)
     return answer(directory.room_data(actions.change_room(person, room, **body.dict(exclude_none=True))))
 
 
 @router.delete("/{name}/", response={204: None, WRITE_REFUSALS: ProblemOut}, summary="Delete a room")
-def delete_room(request: HttpRequest, name: str) -> HttpResponse:
+def delete_room(
+    request: HttpRequest, name: str, confirm: str = Query("", description="The room's name once more, needed.")
+) -> HttpResponse:
     """Delete a room with all that was said in it. Its name is never given again. For owners."""
     person = writer(request)
-    actions.delete_room(person, access.known_room(person, name))
+    room = access.known_room(person, name)
+    access.check_own(person, room)
+    check_confirmed(room_key(confirm), room.name_key, "a room")
+    actions.delete_room(person, room)
     return done()

@@ -28,6 +28,7 @@ class MessageOut(Schema):
     id: int = Field(..., description="The id of the message's event: per room, ordered.")
     room: str
     from_: str = Field(..., alias="from")
+    author: str | None = Field(..., description="Who said it: the id of an account or a guest; null for a visitor.")
     date: str = Field(..., description="ISO 8601, UTC.")
     text: str
     type: int = Field(..., description="0 message, 1 warning, 2 alert, 3 muted, 4 enter, 5 leave.")

@@ -5,9 +5,10 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from ninja import Field, Router, Schema
+from ninja.params.functions import Query  # ninja's own `Query` is typed for annotations only
 
 from chat import actions, aliases, directory, requester, signin
-from chat.api.answers import READ_REFUSALS, WRITE_REFUSALS, answer, body_of, done, reader, writer
+from chat.api.answers import READ_REFUSALS, WRITE_REFUSALS, answer, body_of, check_confirmed, done, reader, writer
 from chat.api.schemas import ProblemOut
 from chat.models import Scope, Stranger, User
 from chat.problems import Problem, prefers_html
@@ -22,6 +23,7 @@ class PairOut(Schema):
 
     room: str = Field(..., description="The room of the two: read, post and follow as in any room.")
     name: str = Field(..., description="What the partner calls you.")
+    id: str = Field(..., description="You in this pair: the `author` of your messages there.")
     partner: str = Field(..., description="What you call the partner.")
 
 
@@ -81,10 +83,13 @@ def meet(request: HttpRequest) -> HttpResponse:
 
 
 @router.delete("/", response={204: None, REFUSALS: ProblemOut}, summary="Leave")
-def leave(request: HttpRequest) -> HttpResponse:
+def leave(
+    request: HttpRequest,
+    confirm: str = Query("", description="To leave a partner: the name of the room of the two, needed."),
+) -> HttpResponse:
     """Out of the queue, or away from the partner. The room of the two is gone at once."""
     user = actions.check_stranger(writer(request, Scope.POST))
-    actions.leave_strangers(user)
+    actions.leave_strangers(user, confirm)
     return done()
 
 
@@ -127,9 +132,11 @@ def block(request: HttpRequest) -> HttpResponse:
 
 
 @router.delete("/block/", response={204: None, REFUSALS: ProblemOut}, summary="Forget blocks")
-def forget_blocks(request: HttpRequest) -> HttpResponse:
+def forget_blocks(request: HttpRequest, confirm: str = Query("", description="`all`, needed.")) -> HttpResponse:
     """Be ready to meet everybody again whom you blocked."""
-    actions.forget_blocks(writer(request, Scope.POST))
+    user = actions.check_stranger(writer(request, Scope.POST))
+    check_confirmed(confirm, "all", "the whole list of blocks")
+    actions.forget_blocks(user)
     return done()
 
 

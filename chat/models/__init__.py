@@ -2,7 +2,7 @@
 
 Models hold fields, constraints and querysets. Every write of the product goes through chat.actions.
 
-people    accounts, guests, bots, tokens and their scopes
+people    accounts, guests, bots, names that were given up, tokens and their scopes
 rooms     rooms and the numbering of their events
 members   membership, presence, restrictions, invites, closings
 messages  messages and the log of events
@@ -17,7 +17,7 @@ from chat.models.hooks import Delivery, IncomingHook, OutgoingHook
 from chat.models.limits import Tally
 from chat.models.members import Closing, Invite, Membership, Presence, Restriction
 from chat.models.messages import Event, Message, MessageQuerySet
-from chat.models.people import ALL_SCOPES, TOKEN_NAME_MAX, ApiToken, Scope, User, digest_of
+from chat.models.people import ALL_SCOPES, TOKEN_NAME_MAX, ApiToken, HeldName, Scope, User, digest_of
 from chat.models.records import AuditEntry
 from chat.models.rooms import ClaimedEvent, Restore, Room, RoomQuerySet
 from chat.models.sessions import Session
@@ -33,6 +33,7 @@ __all__ = [
     "Closing",
     "Delivery",
     "Event",
+    "HeldName",
     "IncomingHook",
     "Invite",
     "Membership",

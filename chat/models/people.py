@@ -5,10 +5,25 @@ from hashlib import sha256
 from typing import ClassVar, Self
 
 from django.contrib.auth.models import AbstractUser, UserManager
+from django.contrib.auth.validators import UnicodeUsernameValidator
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 
-from chat.names import PERSON_KEY_MAX, PERSON_NAME_MAX, is_key_of, person_key
+from chat.names import PERSON_KEY_MAX, PERSON_NAME_MAX, is_key_of, is_segment, person_key
+
+
+def validate_username(username: str) -> None:
+    """Refuse what is no user name, and what no address can name. Raises ValidationError."""
+    UnicodeUsernameValidator()(username)
+    if not is_segment(username):
+        raise ValidationError("A user name can't be dots alone: it is a part of addresses.")
+
+
+def new_id() -> str:
+    """An id for the wire that tells nothing."""
+    return secrets.token_hex(8)
+
 
 USERNAME_MAX = 150  # characters, as Django's model has it
 
@@ -16,6 +31,15 @@ USERNAME_MAX = 150  # characters, as Django's model has it
 class User(AbstractUser):
     """A person or a bot: an account with Django's own auth, or a guest (a nickname, no password)."""
 
+    # On the wire, as the author of messages: it tells neither names nor row ids, and stays when the names change.
+    public_id = models.CharField(max_length=16, unique=True, default=new_id, editable=False)
+    username = models.CharField(
+        max_length=150,
+        unique=True,
+        help_text="Letters, digits and @ . + - _",
+        validators=[validate_username],
+        error_messages={"unique": "A user with that username already exists."},
+    )
     display_name = models.CharField(max_length=PERSON_NAME_MAX, blank=True)
     # The skeleton of the shown name (names.person_key): nobody speaks under a look-alike of it.
     name_key = models.CharField(max_length=PERSON_KEY_MAX, unique=True, editable=False)
@@ -25,7 +49,8 @@ class User(AbstractUser):
     is_bot = models.BooleanField(default=False)
     # Of a bot: the person who made it, and who makes its tokens.
     owner = models.ForeignKey("self", models.CASCADE, null=True, blank=True, related_name="bots", editable=False)
-    last_seen_at = models.DateTimeField(null=True, blank=True)
+    # When a guest signed out or was closed: the session is all that a guest has, so nobody comes back after it.
+    left_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     # The token by which this person makes the request, after access; None by a session.
     token: "ApiToken | None" = None
@@ -33,7 +58,9 @@ class User(AbstractUser):
     objects: ClassVar[UserManager[Self]] = UserManager()
 
     def save(self, *args: object, **kwargs: object) -> None:
-        """Keep the skeletons true to the names."""
+        """Keep the skeletons true to the names. Raises ValidationError for a new one that no address can name."""
+        if self._state.adding:
+            validate_username(self.username)
         if not is_key_of(self.name_key, self.shown_name):
             self.name_key = person_key(self.shown_name)
         self.username_key = person_key(self.username)
@@ -51,9 +78,16 @@ class User(AbstractUser):
         return (self.display_name or self.username)[:PERSON_NAME_MAX]
 
 
-def new_id() -> str:
-    """An id for the wire that tells nothing."""
-    return secrets.token_hex(8)
+class HeldName(models.Model):
+    """A name that somebody gave up. Until `until` nobody takes it but `user`, who had it last: what was said under it
+    would read as said by somebody else."""
+
+    key = models.CharField(max_length=PERSON_KEY_MAX, primary_key=True)  # the skeleton, as User.name_key
+    user = models.ForeignKey(User, models.SET_NULL, null=True, related_name="held_names")
+    until = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"name held until {self.until:%Y-%m-%d %H:%M}"
 
 
 def digest_of(secret: str) -> str:

@@ -36,10 +36,11 @@ class ClaimedEvent:
 
 _MAKE = """
 INSERT INTO chat_room (name, name_key, title, topic, kind, visibility, created_by_id, created, rights, counter,
-    pruned_through, last_event_at)
-SELECT %s, %s, %s, '', 'room', 'open', %s, %s, 1, base + 1, base, %s
+    pruned_through, last_event_at, listed)
+SELECT %s, %s, %s, '', 'room', 'open', %s, %s, 1, base + 1, base, %s, %s
 FROM (SELECT COALESCE(MAX(base), 0) AS base FROM chat_restore) AS restored WHERE true
-ON CONFLICT (name_key) DO UPDATE SET counter = chat_room.counter + 1, last_event_at = excluded.last_event_at
+ON CONFLICT (name_key) DO UPDATE SET counter = chat_room.counter + 1, last_event_at = excluded.last_event_at,
+    listed = chat_room.listed OR excluded.listed
 WHERE chat_room.deleted_at IS NULL
 """
 _CLAIM = """
@@ -50,7 +51,8 @@ WHERE name_key = %s AND deleted_at IS NULL
 _KNOWN = """
 id, name, visibility, rights, counter, pruned_through, archived_at, created,
     (SELECT role FROM chat_membership WHERE room_id = chat_room.id AND user_id = %s),
-    EXISTS (SELECT 1 FROM chat_user WHERE name_key IN (%s, %s, %s) OR username_key IN (%s, %s, %s)),
+    EXISTS (SELECT 1 FROM chat_user WHERE name_key IN (%s, %s, %s) OR username_key IN (%s, %s, %s))
+        OR EXISTS (SELECT 1 FROM chat_heldname WHERE key IN (%s, %s, %s) AND until > %s),
     (SELECT MIN(kind) FROM chat_restriction WHERE room_id = chat_room.id
         AND (user_id IN (%s, (SELECT owner_id FROM chat_user WHERE id = %s)) OR (address = %s AND address <> ''))
         AND (until IS NULL OR until > %s)),
@@ -64,10 +66,10 @@ _IS_FRESH = """
 (SELECT seen.rights + seen.losses FROM chat_room AS seen WHERE seen.id = chat_room.id) = rights + losses
 """
 _LOSE = "UPDATE chat_room SET losses = losses + 1 WHERE id = %s AND deleted_at IS NULL RETURNING *"
-_NO_NAMES = ("",) * 6
+_NO_NAMES = ("", "", "")
 # Every reader who comes back asks this. Written out, since the ORM takes five times as long to say the same.
 _STANDING = """
-SELECT id, name, name_key, title, topic, kind, visibility, notices, archived_at, deleted_at, rights, counter,
+SELECT id, name, name_key, title, topic, kind, visibility, notices, listed, archived_at, deleted_at, rights, counter,
     pruned_through, last_event_at,
     (SELECT role FROM chat_membership WHERE room_id = chat_room.id AND user_id = %s) AS role,
     EXISTS (SELECT 1 FROM chat_restriction WHERE room_id = chat_room.id AND kind = 'ban'
@@ -99,21 +101,30 @@ class RoomQuerySet(models.QuerySet["Room"]):
         gives the id back: ids have no hole.
         """
         stamp = connection.ops.adapt_datetimefield_value(now)
-        about = (user_id, *_NO_NAMES, user_id, user_id, "", stamp, user_id, user_id)
+        about = _about(user_id, _NO_NAMES, "", stamp)
         return self._claim(_CLAIM, [stamp, key], stamp, about)
 
-    def claim_or_make(
-        self, name: str, now: datetime, *, user_id: int | None, name_keys: tuple[str, str, str], address: str = ""
+    def claim_or_make(  # noqa: PLR0913 - all that is asked of a post
+        self,
+        name: str,
+        now: datetime,
+        *,
+        user_id: int | None,
+        name_keys: tuple[str, str, str],
+        address: str = "",
+        is_listed: bool = True,
     ) -> ClaimedEvent | None:
         """As claim_event, and makes an open room when there is none (`is_new_room`). None for a deleted room.
 
+        From the first event that `is_listed` on the room is on lists.
+
         One statement instead of six (select for update, update, insert, membership, name): it also says which role
-        `user_id` has in the room, whether a name with `name_keys` is a person's, and whether `user_id` or, for who has
-        no account, `address` is banned or muted.
+        `user_id` has in the room, whether a name with `name_keys` is a person's or is held, and whether `user_id` or,
+        for who has no account, `address` is banned or muted.
         """
         stamp = connection.ops.adapt_datetimefield_value(now)
-        values = [name, room_key(name), name, user_id, stamp, stamp]
-        about = (user_id, *name_keys, *name_keys, user_id, user_id, address, stamp, user_id, user_id)
+        values = [name, room_key(name), name, user_id, stamp, stamp, is_listed]
+        about = _about(user_id, name_keys, address, stamp)
         return self._claim(_MAKE, values, stamp, about)
 
     def claim_loss(self, room_id: int) -> "Room | None":
@@ -132,6 +143,12 @@ class RoomQuerySet(models.QuerySet["Room"]):
                 return claim
             cursor.execute(f"SELECT {_KNOWN} FROM chat_room WHERE id = %s", [*about, claim.room_id])  # noqa: S608
             return _claimed(cursor.fetchone(), stamp)
+
+
+def _about(user_id: int | None, name_keys: tuple[str, str, str], address: str, stamp: Any) -> tuple[Any, ...]:
+    """The values of _KNOWN, in their order."""
+    names = (*name_keys, *name_keys, *name_keys, stamp)
+    return (user_id, *names, user_id, user_id, address, stamp, user_id, user_id)
 
 
 def _claimed(row: Sequence[Any], stamp: Any) -> ClaimedEvent:
@@ -176,6 +193,8 @@ class Room(models.Model):
     # Whether it is announced who enters and leaves. The database knows the default, since the first post of a room's
     # name makes the room in a statement of its own.
     notices = models.BooleanField(default=True, db_default=True)
+    # Whether it is on lists, for others than its members: not while only visitors and guests have posted in it.
+    listed = models.BooleanField(default=True, db_default=True, editable=False)
     # A tombstone: a deleted room keeps its row, so that its name never starts its ids again.
     deleted_at = models.DateTimeField(null=True, blank=True)
     # Raised whenever somebody loses a right: streams opened under an older version end (see chat.channels).

@@ -51,7 +51,9 @@ class SignUpForm(PersonForm):
     """A new account."""
 
     username = _username(help_text=USERNAME_HINT)
-    display_name = _name("Name that others see", required=False, help_text="If left empty, the user name.")
+    display_name = _name(
+        "Display name", required=False, help_text="The name that others see. If left empty, the user name."
+    )
     password = _password("Password", new=True, help_text=HINT)
 
 
@@ -71,7 +73,7 @@ class GuestForm(PersonForm):
 class NameForm(PersonForm):
     """Another name for who is here."""
 
-    display_name = _name("Name that others see")
+    display_name = _name("Display name", help_text="The name that others see.")
 
 
 class AccountForm(PersonForm):

@@ -6,13 +6,13 @@ from functools import wraps
 from django.conf import settings
 from django.contrib.auth import authenticate, login, logout, update_session_auth_hash
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from chat import actions, signin
 from chat.models import User
@@ -75,11 +75,19 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     return _form_page(request, "accounts/sign_in.html", account_forms.SignInForm(_sent(request)), enter)
 
 
-@require_POST
+@page
 def sign_out(request: HttpRequest) -> HttpResponse:
-    """POST /accounts/sign-out/: end the session, and what is read by it."""
-    if isinstance(request.user, User):
-        actions.end_session(request.user, request.session.session_key)
+    """/accounts/sign-out/: POST ends the session, and what is read by it. A guest is asked first, on a page of its own:
+    the session is all that a guest has."""
+    user = request.user
+    if isinstance(user, User) and user.is_guest and "confirm" not in request.POST:
+        if request.method == "POST":
+            return HttpResponseRedirect(reverse("sign-out"), status=303)
+        return render(request, "accounts/sign_out.html", {"next": _next(request), "sign_up_on": settings.SIGN_UP})
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    if isinstance(user, User):
+        actions.end_session(user, request.session.session_key)
     logout(request)
     return HttpResponseRedirect(_next(request), status=303)
 
@@ -106,7 +114,8 @@ def profile(request: HttpRequest, user: User) -> HttpResponse:
     """/accounts/profile/: who one is, and the name that others see."""
 
     def change(form: PersonForm) -> HttpResponse:
-        actions.change_name(_fresh(user), form.cleaned_data["display_name"])
+        limits = signin.limits_of_names(user)
+        actions.change_name(_fresh(user), form.cleaned_data["display_name"], limits=limits)
         return _saved()
 
     name = {"display_name": user.shown_name}
@@ -204,6 +213,8 @@ def _form_page(
         "sign_up_on": settings.SIGN_UP,
         "guests_on": settings.GUESTS,
         "guest_days": settings.GUEST_DAYS,
+        "session_days": settings.SESSION_DAYS,
+        "held_days": actions.HELD.days,
     }
     response = render(request, template, context, status=problem.status if problem else 422 if form.errors else 200)
     for name, value in (problem.headers if problem else {}).items():

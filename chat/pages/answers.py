@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from chat import requester
-from chat.problems import Problem
+from chat.problems import Problem, error_page
 from chat.requester import Person
 
 
@@ -20,7 +20,10 @@ def person_at(request: HttpRequest) -> Person:
 
 
 def sign_in_first(request: HttpRequest) -> HttpResponse:
-    """To the page on which one signs in, and then back here."""
+    """To the page on which one signs in, and then back here. A change is refused: a redirect looks like success."""
+    if request.method not in ("GET", "HEAD"):
+        problem = Problem("USER_HAS_TO_LOGIN", "Sign in first: nothing was changed.")
+        return error_page(request, problem, back=request.path)
     return HttpResponseRedirect(f"{reverse('sign-in')}?{urlencode({'next': request.path})}", status=303)
 
 

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
-from chat import access, history, requester
+from chat import history, requester, roomlists
 from chat.models import User
 from chat.names import PERSON_NAME_MAX, room_key
 from chat.pages.answers import page_response
@@ -55,12 +55,13 @@ def _page(request: HttpRequest, person: Person, names: list[str], user_name: str
         column["leave_url"] = _url(others, query)
         column["reload_url"] = _url(present, query)
     context = {
-        **page_context(user_name, transport),
+        **page_context(person, user_name, transport),
         "columns": columns,
-        "refusals": [(name, problem.detail) for name, problem in refusals],
+        "refusals": refusals,
+        "next": _url(names, []),
         "names": present,
         "change_url": _url(present, [("transport", transport)] if transport else []),
-        "known": access.known_rooms(person)[:LISTED_MAX],
+        "known": roomlists.offered(person, LISTED_MAX),
         "rooms_max": ROOMS_MAX,
     }
     status = refusals[0][1].status if refusals and not columns else 200

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.csrf import csrf_protect
 
-from chat import access, actions, directory, requester
+from chat import access, actions, directory, requester, roomlists
 from chat.models import Scope, User
 from chat.names import PERSON_NAME_MAX
 from chat.pages.answers import notices, page_response, person_at, sign_in_first
@@ -53,10 +53,9 @@ def _change(request: HttpRequest, person: User) -> str:
 
 
 def _page(request: HttpRequest, person: User, errors: dict[str, str] | None = None) -> HttpResponse:
-    rooms = [room for room in access.known_rooms(person)[:ROOMS_MAX] if access.can_invite(person, room)]
     context: dict[str, Any] = {
         "bots": directory.bots(person),
-        "rooms": rooms,
+        "rooms": roomlists.to_invite_into(person, ROOMS_MAX),
         "can_make": _why_not(person) == "",
         "why_not": _why_not(person),
         "form": {name: request.POST.get(name, "") for name in ("username", "display_name")} if errors else {},

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods
 
-from chat import access, actions
+from chat import access, actions, roomlists
 from chat.models import Message, Room, User
 from chat.pages.answers import page_response, person_at, sign_in_first
 from chat.problems import Problem, error_page
@@ -29,6 +29,8 @@ def broadcast(request: HttpRequest) -> HttpResponse:
     try:
         person = person_at(request)
         if not isinstance(person, User):
+            if text := request.POST.get("text"):  # signed out meanwhile: what was written is given back
+                return error_page(request, Problem("USER_HAS_TO_LOGIN", "You are not signed in any more."), text)
             return sign_in_first(request)
         access.check_broadcast(person)
     except Problem as problem:
@@ -60,12 +62,11 @@ def _form(request: HttpRequest) -> dict[str, Any]:
 
 def _page(request: HttpRequest, person: User, form: dict[str, Any], **result: Any) -> HttpResponse:
     problem: Problem | None = result.get("problem")
-    known = access.known_rooms(person).filter(kind=Room.Kind.ROOM, archived_at=None)
     context: dict[str, Any] = {
         **result,
         "form": form,
         "kinds": KINDS,
-        "rooms": known[:ROOMS_MAX],
+        "rooms": roomlists.offered(person, ROOMS_MAX, kind=Room.Kind.ROOM, archived_at=None),
         "text_max": settings.MESSAGE_MAX_CHARS,
         "error": problem.detail if problem else "",
     }

@@ -6,14 +6,17 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
-from chat import access
+from chat import access, actions
 from chat.history import Page
+from chat.models import Room
 from chat.names import clean_person_name
 from chat.problems import Problem
-from chat.requester import Person
+from chat.requester import Person, id_of
 
 TRANSPORTS = ("sse", "long-poll", "websocket")  # of `?transport=`; without it the page finds one that works
-NAME_TAKEN = "This name belongs to somebody here. If it is yours, sign in; otherwise choose another one."
+NAME_TAKEN = (
+    "This name belongs to somebody here, or did not long ago. If it is yours, sign in; otherwise choose another."
+)
 
 
 def visitor_name(posted: str) -> str:
@@ -25,9 +28,10 @@ def visitor_name(posted: str) -> str:
     return name
 
 
-def page_context(user_name: str, transport: str) -> dict[str, Any]:
-    """What every page with rooms has."""
+def page_context(person: Person, user_name: str, transport: str) -> dict[str, Any]:
+    """What every page with rooms has: `person` is whom it is for, `user_name` the name under which they write."""
     return {
+        "acting_as": id_of(person),
         "user_name": user_name,
         "transport": transport,
         "text_max": settings.MESSAGE_MAX_CHARS,
@@ -42,7 +46,20 @@ def room_context(person: Person, page: Page) -> dict[str, Any]:
         "messages": [_shown(message) for message in reversed(page.messages)],
         "last_event_id": page.token,
         "can_moderate": access.can_moderate(person, page.room),
+        **of_no_room(person, page.room),
     }
+
+
+def of_no_room(person: Person, room: Room) -> dict[str, Any]:
+    """What a page says of a name that no room has yet, mistyped perhaps, and whether its reader may make the room.
+    Nothing for a room that is there."""
+    if room.pk or room.name_key == actions.DEFAULT_ROOM:
+        return {}
+    try:
+        access.check_create_room(person, room.name)
+    except Problem as problem:
+        return {"no_room": f"There is no room of this name yet. {problem.detail}", "can_make": False}
+    return {"no_room": "There is no room of this name yet: the first message makes it.", "can_make": True}
 
 
 def own_address(request: HttpRequest, path: str) -> str:

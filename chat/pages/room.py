@@ -1,6 +1,7 @@
 """/ and /<room>: the chat of one room, and the page on which one joins it."""
 
 import secrets
+from dataclasses import dataclass
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -13,7 +14,7 @@ from chat import actions, history, requester
 from chat.models import Room, User
 from chat.names import PERSON_NAME_MAX
 from chat.pages.answers import page_response
-from chat.pages.context import page_context, room_context, transport_of, visitor_name
+from chat.pages.context import of_no_room, page_context, room_context, transport_of, visitor_name
 from chat.problems import Problem, error_page
 
 
@@ -43,42 +44,56 @@ def room(request: HttpRequest, name: str) -> HttpResponse:
     return _join_page(request, name)
 
 
-def chat_page(
-    request: HttpRequest, name: str, user_name: str, *, error: Problem | None = None, draft: str = ""
-) -> HttpResponse:
-    """The chat of one room with its last messages; `error` and `draft` after a post that was refused."""
+@dataclass(frozen=True)
+class Unsent:
+    """A text whose post was refused, and why. It stays the text of `posting_as` (requester.id_of), whoever is signed in
+    now; "" if nobody said whose it is."""
+
+    text: str
+    error: Problem
+    posting_as: str = ""
+
+
+def chat_page(request: HttpRequest, name: str, user_name: str, unsent: Unsent | None = None) -> HttpResponse:
+    """The chat of one room with its last messages, and with what was written and not sent."""
     try:
         before = _number(request.GET.get("before", ""))
         transport = transport_of(request)
         person = requester.viewer_of(request)
         page = history.read(person, name, before=before, limit_bytes=history.HTML_BYTES)
     except Problem as problem:
-        return error_page(request, problem)
+        return error_page(request, problem, unsent.text if unsent else "")
     if page.room.kind == Room.Kind.STRANGERS:
         return HttpResponseRedirect(reverse("strangers"))
     if isinstance(person, User):
         user_name = person.shown_name
+        offer = of_no_room(person, page.room)
+        if offer and request.method != "POST" and "user" not in request.GET:
+            return page_response(request, "no_room.html", {"room": page.room, "title_max": actions.TITLE_MAX, **offer})
     context = {
-        **page_context(user_name, transport),
+        **page_context(person, user_name, transport),
         **room_context(person, page),
         "client_id": secrets.token_urlsafe(12),
-        "error": error.detail if error else "",
-        "draft": draft,
+        "error": unsent.error.detail if unsent else "",
+        "draft": unsent.text if unsent else "",
+        "posting_as": unsent.posting_as if unsent else "",
         "older_url": _older_url(request, page, user_name),
         "reload_url": f"{reverse('room', args=[page.room.name])}?{urlencode({'user': user_name})}",
         "change_url": _change_url(page.room.name, transport),
     }
-    return page_response(request, "chat.html", context, error)
+    return page_response(request, "chat.html", context, unsent.error if unsent else None)
 
 
 def _join_page(request: HttpRequest, name: str, error: str = "") -> HttpResponse:
     try:
         transport = transport_of(request)
-        page = history.read(requester.viewer_of(request), name, limit=1)
+        person = requester.viewer_of(request)
+        page = history.read(person, name, limit=1)
     except Problem as problem:
         return error_page(request, problem)
     context = {
         "room": page.room,
+        **of_no_room(person, page.room),
         "name_max": PERSON_NAME_MAX,
         "error": error,
         "transport": transport,

@@ -5,19 +5,17 @@ import unicodedata
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_POST
 
-from chat import access, actions, requester
+from chat import access, actions, limits, requester, roomlists
 from chat.models import Room
 from chat.pages.answers import blame, notices, page_response
 from chat.problems import Problem, error_page
 from chat.requester import Person
 
-PAGE = 200
 # Which field of the form a refusal is about.
 FIELDS = {
     "NAME_INVALID": "name",
@@ -42,6 +40,7 @@ def rooms(request: HttpRequest) -> HttpResponse:
             title=form["title"],
             topic=form["topic"],
             visibility=form["visibility"] or Room.Visibility.OPEN,
+            limits=limits.of_room(request),
         )
     except Problem as problem:
         return _page(request, form, problem)
@@ -70,14 +69,20 @@ def suggested_name(title: str) -> str:
 
 
 def _page(request: HttpRequest, form: dict[str, str], problem: Problem | None) -> HttpResponse:
+    """One's own rooms stand first, whatever others have made; further pages have the one or the other."""
     person = requester.viewer_of(request)
-    found = list(_rooms(person, request.GET.get("after", ""))[: PAGE + 1])
-    for room in found:
-        room.may_moderate = access.can_moderate(person, room)
+    after, own_after = request.GET.get("after", ""), request.GET.get("own_after", "")
+    mine, more_mine = ([], {}) if after else _rooms(person, own_after, roomlists.Own.ONLY)
+    others, more = ([], {}) if own_after else _rooms(person, after, roomlists.Own.NONE)
+    sizes = roomlists.sizes(mine + others)
+    for room in mine + others:
+        room.size, room.may_moderate = sizes.get(room.pk, 0), access.can_moderate(person, room)
     context: dict[str, Any] = {
-        "mine": [room for room in found[:PAGE] if room.role],
-        "others": [room for room in found[:PAGE] if not room.role],
-        "after": found[PAGE - 1].name_key if len(found) > PAGE else "",
+        "mine": mine,
+        "others": others,
+        "mine_after": more_mine.get("after", ""),
+        "after": more.get("after", ""),
+        "is_first": not (after or own_after),
         "form": form,
         **blame(problem, FIELDS),
         "notices": notices(request),
@@ -88,5 +93,6 @@ def _page(request: HttpRequest, form: dict[str, str], problem: Problem | None) -
     return page_response(request, "rooms.html", context, problem)
 
 
-def _rooms(person: Person, after: str) -> Any:
-    return access.known_rooms(person).annotate(size=Count("memberships")).filter(name_key__gt=after.lower())
+def _rooms(person: Person, after: str, own: roomlists.Own) -> tuple[list[Any], dict[str, str]]:
+    """A page of rooms, to which the template's fields can be added; nothing behind what is no name."""
+    return roomlists.page(person, after, roomlists.ROOMS_MAX, own)

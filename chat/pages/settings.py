@@ -63,9 +63,8 @@ def delete(request: HttpRequest, name: str) -> HttpResponse:
         room = access.known_room(person, name)
         access.check_own(person, room)
         if " ".join(request.POST.get("confirm", "").split()) != room.title:
-            raise Problem(
-                "PARAMETER_INVALID", f"Nothing was deleted: to delete the room, write its title, {room.title}."
-            )
+            words = f"Nothing was deleted: to delete the room, write its title, {room.title}."
+            raise Problem("CONFIRM_REQUIRED", words)
         actions.delete_room(person, room)
     except Problem as problem:
         return _page(request, name, "delete", problem)
@@ -144,12 +143,17 @@ def _page(request: HttpRequest, name: str, section: str = "", problem: Problem |
         access.check_moderate(person, room)
     except Problem as refusal:
         return error_page(request, refusal)
+    try:
+        members, has_more_members = directory.members(room, request.GET.get("members", ""))
+    except Problem as gone:  # they left while the page was read
+        return error_page(request, gone)
     context = {
         "room": room,
         "can_own": access.can_own(person, room),
         "has_hooks": access.can_hook(person, room),
         "is_direct": room.kind != Room.Kind.ROOM,
-        "members": directory.members(room),
+        "members": members,
+        "members_after": members[-1].user.username if has_more_members else "",
         "roles": Membership.Role.choices,
         "invites": [(directory.invite_data(one)["id"], one) for one in directory.invites(room)],
         "restrictions": [(directory.restriction_data(one)["id"], one) for one in directory.restrictions(room)],

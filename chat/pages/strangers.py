@@ -25,7 +25,7 @@ def strangers(request: HttpRequest) -> HttpResponse:
     one = actions.find_stranger(person) if isinstance(person, User) else None
     state = directory.stranger_state(one)
     context = {
-        **page_context(person.shown_name if isinstance(person, User) else "", transport),
+        **page_context(person, person.shown_name if isinstance(person, User) else "", transport),
         "room": {"name": "strangers", "title": "the stranger"},  # of the form: it is one for all partners
         "state": state["state"],
         "state_json": encode(state),

@@ -18,9 +18,10 @@ from chat.channels import PersonChannel
 from chat.models import Room, User
 from chat.stream.grip import grip_of
 from chat.stream.sse import KEEP_ALIVE, KEEP_ALIVE_SECONDS, RETRY_MS, finish
+from chat.times import whole_seconds
 
 # Pushpin lets the subscription of a long-poll linger for 60 s more: together they are within 90 s.
-WAIT_SECONDS = 20
+WAIT_SECONDS = whole_seconds(20, at_least=5)
 
 
 def stream(request: HttpRequest, user: User, rooms: Iterable[Room]) -> HttpResponse:

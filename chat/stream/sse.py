@@ -14,7 +14,6 @@ made to queue, and none can be given another's events.
 
 import random
 from collections.abc import Mapping
-from datetime import timedelta
 
 from django.core import signing
 from django.http import HttpRequest, HttpResponse
@@ -30,6 +29,7 @@ from chat.problems import Problem, problem_response
 from chat.stream import feeds
 from chat.stream.feeds import Feed
 from chat.stream.grip import grip_of
+from chat.times import pause, seconds, whole_seconds
 
 RECOVER_PATH = "/recover/"
 BATCH = 100  # events in one answer
@@ -38,15 +38,16 @@ BATCH_BYTES = 60_000  # of them: server/gunicorn.conf.py has to write an answer 
 # A longer one goes without a hold, and the link that follows it, which has no such limit, holds.
 FILTERED_MAX = 90_000
 KEEP_ALIVE = "event: keep-alive\ndata:\n\n"
-KEEP_ALIVE_SECONDS = 20
+KEEP_ALIVE_SECONDS = whole_seconds(20)
 # How long something lost inside Pushpin with nothing after it can stay unseen by a client that ignores `newest`:
 # a hold just made and a room just used are looked after often, an idle room rarely.
-LINK_SECONDS_BUSY = 25
+LINK_SECONDS_BUSY = whole_seconds(25)
 # Pushpin follows the links of equal time together, a hundred streams by each request. Drawn from twelve times, a
 # thousand idle readers of one room ask two or three times a minute, instead of 10 to 25 times in one minute of four.
-LINK_SECONDS_IDLE = range(180, 420, 20)
-BUSY = timedelta(seconds=60)
-RETRY_MS = (1000, 3000)  # reconnection delay of EventSource, drawn for each stream so that a thousand spread out
+LINK_SECONDS_IDLE = [whole_seconds(usual) for usual in range(180, 420, 20)]
+BUSY = pause(60)
+# Reconnection delay of EventSource, drawn for each stream so that a thousand spread out.
+RETRY_MS = (round(seconds(1) * 1000), round(seconds(3) * 1000))
 
 
 @require_GET

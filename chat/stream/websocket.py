@@ -24,6 +24,7 @@ from chat.problems import Problem, problem_response
 from chat.stream import feeds
 from chat.stream.feeds import Feed
 from chat.stream.grip import grip_of
+from chat.times import whole_seconds
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ FRAME_MAX = 16_384  # bytes of a client's frame; from 32,767 on Pushpin passes n
 ID_MAX = 64  # characters of a command's id
 BATCH = 500  # events in one answer to sync
 BATCH_BYTES = 500_000  # of them: an answer of 1,000,000 is the most that Pushpin takes
-KEEP_ALIVE_SECONDS = 20
+KEEP_ALIVE_SECONDS = whole_seconds(20)
 CLOSE_SIGNED_OUT = 4401
 JOINED = "rooms"  # Meta: what the socket has joined, as channel names
 USER = "user"  # Meta: who opened the socket
@@ -144,9 +145,16 @@ class Socket:
         person = requester.person_of(self._request, Scope.POST)
         sender = _text(command, "from", optional=True)
         address = requester.network_of(self._request)
-        counted = limits.of_post(self._request, person)
-        text = _text(command, "text")
-        posted = actions.post_message(person, name, text, name=sender, key=key, address=address, limits=counted)
+        posted = actions.post_message(
+            person,
+            name,
+            _text(command, "text"),
+            name=sender,
+            key=key,
+            address=address,
+            limits=limits.of_post(self._request, person),
+            room_limits=limits.of_room(self._request),
+        )
         return {"message": posted.message, "created": posted.created}
 
     def _sync(self, command: dict[str, Any]) -> dict[str, Any]:

@@ -5,19 +5,65 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from tests.receiver import NETWORK
 from tests.service import Service
 
 CHROMIUM = "/usr/bin/chromium"
-QUIET = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
+SERVICES = ("quick", "present", "usual")
+ELSEWHERE = "chat.test"  # this machine, but not to the browser, which gives less to plain http from elsewhere
+QUIET = [
+    *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"),
+    f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1",
+]
 
 
-@pytest.fixture(scope="module")
-def service() -> Iterator[Service]:
-    """The service the browser speaks to, one for each file: some kill its Pushpin, and others count seconds.
+@pytest.hookimpl(trylast=True)  # after the order was drawn at random
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put together what needs the same service. xdist gives the first half to one process and the other half to another
+    one (`--dist worksteal`), so not each has to start them all."""
+    items.sort(key=lambda item: "browser" in item.path.parts and 1 + SERVICES.index(kind_of(item)))
 
-    The integration tests cover both databases."""
-    with Service() as running:
+
+def kind_of(item: pytest.Item) -> str:
+    """Which of the services a test has."""
+    return next((kind for kind in SERVICES if item.get_closest_marker(kind)), SERVICES[-1])
+
+
+@pytest.fixture(scope="session")
+def usual_service() -> Iterator[Service]:
+    """The service of most tests, with the companion of webhooks. Nobody is present in it."""
+    with Service(HOOK_ALLOWED_NETWORKS=NETWORK, ADDRESS_SIGN_UP_LIMIT="1000/hour") as running:
+        running.start("hooks")
         yield running
+
+
+@pytest.fixture(scope="session")
+def present_service() -> Iterator[Service]:
+    """A service with the companion of presence. A test may end other parts of it, and start them again."""
+    with Service(ALLOWED_HOSTS=ELSEWHERE) as running:
+        running.start_presence()
+        yield running
+
+
+@pytest.fixture(scope="session")
+def quick_service() -> Iterator[Service]:
+    """The same, but its times are a tenth (chat.times): whoever is gone is so in a second."""
+    with Service(TIMES_DIVISOR="10", WEB_WORKERS="1") as running:
+        running.start_presence()
+        yield running
+
+
+@pytest.fixture
+def service(request: pytest.FixtureRequest) -> Service:
+    """The service the browser speaks to: one for all tests of this process, each of which has rooms of its own.
+
+    The markers `quick` and `present` give a test one of the other two. The integration tests cover both databases.
+    """
+    found: Service = request.getfixturevalue(f"{kind_of(request.node)}_service")
+    for name in {"pushpin", "gunicorn", "relay"} - set(found.processes):  # ended by a test that failed
+        found.start(name)
+    found.wait_ready()
+    return found
 
 
 @pytest.fixture(scope="session")

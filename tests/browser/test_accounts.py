@@ -6,6 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.looks import FEW_LOOKS, nightly
 from tests.service import Service, free_port, wait_until
 
 pytestmark = pytest.mark.timeout(120)
@@ -18,13 +19,16 @@ def name() -> str:
     return "user" + "".join("abcdefghkn"[int(digit)] for digit in str(free_port()))
 
 
-@pytest.fixture(params=[True, False], ids=["with scripts", "without scripts"])
+WITH_SCRIPTS, WITHOUT_SCRIPTS = "with scripts", "without scripts"
+
+
+@pytest.fixture
 def visit(request: pytest.FixtureRequest, chromium: Browser, service: Service) -> Iterator[Callable[[str], Page]]:
     """Opens an address of the service in a browser profile of its own."""
     contexts = []
 
     def open_page(address: str) -> Page:
-        contexts.append(chromium.new_context(java_script_enabled=request.param))
+        contexts.append(chromium.new_context(java_script_enabled=request.param == WITH_SCRIPTS))
         page = contexts[-1].new_page()
         page.goto(service.url + address)
         return page
@@ -47,6 +51,7 @@ def say(page: Page, text: str) -> None:
     expect(page.locator("[data-messages] .text").last).to_have_text(text)
 
 
+@pytest.mark.parametrize("visit", [WITHOUT_SCRIPTS, nightly(WITH_SCRIPTS)], indirect=True)
 def test_sign_up_out_and_in_again(visit: Callable[[str], Page], name: str, room: str) -> None:
     page = visit(f"/{room}")
     page.get_by_role("link", name="Sign up").click()
@@ -56,6 +61,8 @@ def test_sign_up_out_and_in_again(visit: Callable[[str], Page], name: str, room:
     expect(page.get_by_label("User name")).to_have_value(name)
     fill(page, "Sign up", Password=PASSWORD)
     page.wait_for_url(f"**/{room}*")
+    expect(page.get_by_text("There is no room of this name yet.")).to_be_visible()
+    fill(page, "Make the room")
     say(page, "hello")
     expect(page.locator(".author").last).to_have_text(name)
     page.get_by_role("button", name="Sign out").click()
@@ -71,20 +78,23 @@ def test_sign_up_out_and_in_again(visit: Callable[[str], Page], name: str, room:
     expect(page.locator("[data-chat]")).to_be_visible()
     # Another display name, from the next message on.
     page.get_by_role("link", name="Your profile").click()
-    fill(page, "Save the name", Name_that_others_see=f"{name} the second")
+    fill(page, "Save the name", Display_name=f"{name} the second")
     expect(page.get_by_role("status")).to_have_text("Saved.")
     page.goto(f"{page.url.split('/accounts')[0]}/{room}")
     say(page, "hello again")
     expect(page.locator(".author").last).to_have_text(f"{name} the second")
 
 
+@pytest.mark.parametrize("visit", [WITH_SCRIPTS, nightly(WITHOUT_SCRIPTS)], indirect=True)
 def test_a_guest_becomes_an_account_and_keeps_what_they_wrote(
     visit: Callable[[str], Page], service: Service, name: str, room: str
 ) -> None:
     page = visit(f"/{room}")
-    page.get_by_role("link", name="Be a guest").click()
+    page.get_by_role("link", name="Keep a name on this device").click()
     fill(page, "Keep this name", Your_name=name)
     page.wait_for_url(f"**/{room}*")
+    fill(page, "Make the room", Title="A room of a guest")
+    expect(page.get_by_role("heading", name="A room of a guest")).to_be_visible()
     say(page, "as a guest")
     assert service.post(room, "hi", name.upper()).status == 409
     page.get_by_role("link", name="Your profile").click()
@@ -107,13 +117,12 @@ def test_a_guest_becomes_an_account_and_keeps_what_they_wrote(
 
     wait_until(lambda: authors() == [name, name], 10, "the message of the account")  # shown before it is stored
     there.goto(f"{service.url}/accounts/close/")
-    fill(there, "Close the account", Your_password=f"{PASSWORD} two")
+    fill(there, "Close my account", Your_password=f"{PASSWORD} two")
     expect(there.get_by_label("Your name")).to_be_visible()
     assert service.post(room, "hi", name).status == 409
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [(390, 780), (1280, 800)])
+@FEW_LOOKS
 def test_every_page_about_people_is_accessible_and_fits(
     chromium: Browser, service: Service, name: str, scheme: str, size: tuple[int, int]
 ) -> None:
@@ -126,14 +135,15 @@ def test_every_page_about_people_is_accessible_and_fits(
         assert Axe().run(page).violations_count == 0, address
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), address
 
-    for address in ("/", "/accounts/sign-in/", "/accounts/sign-up/", "/accounts/guest/?next=/default"):
+    nothing = f"/{name}-room"  # a name that no room has
+    for address in ("/", nothing, "/accounts/sign-in/", "/accounts/sign-up/", "/accounts/guest/?next=/default"):
         check(address)
     page.get_by_label("Your name").fill(f"{name} with a name that is rather long for a header")
     page.get_by_role("button").click()
     page.locator("[data-chat]").wait_for()
     check("")
     assert page.locator(".room h1").evaluate("title => title.scrollWidth <= title.clientWidth")
-    for address in ("/accounts/profile/", "/accounts/close/", "/accounts/become/"):
+    for address in (nothing, "/accounts/profile/", "/accounts/close/", "/accounts/become/"):
         check(address)
     fill(page, "Make the account", User_name="a b", Password="short")
     check("")

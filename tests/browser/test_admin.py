@@ -10,7 +10,7 @@ PASSWORD = "Oslo-1952-harbour"
 def test_an_operator_renames_a_room_adds_a_member_and_goes_back(chromium: Browser, service: Service) -> None:
     service.shell(
         "from chat.models import User\n"
-        f"User.objects.create_superuser('root', password={PASSWORD!r}); User.objects.create_user('bob')"
+        f"User.objects.create_superuser('root', password={PASSWORD!r}); User.objects.create_user('robert')"
     )
     service.say("admin-den", "hi")
     complaints: list[str] = []
@@ -27,11 +27,11 @@ def test_an_operator_renames_a_room_adds_a_member_and_goes_back(chromium: Browse
     page.get_by_role("link", name="admin-den").click()
     page.get_by_label("Title").fill("The den")
     page.locator("#memberships-group .select2-selection").first.click()
-    page.locator(".select2-search__field").fill("bo")
-    page.locator(".select2-results__option").get_by_text("bob", exact=True).click()
+    page.locator(".select2-search__field").fill("rob")
+    page.locator(".select2-results__option").get_by_text("robert", exact=True).click()
     page.get_by_role("button", name="Save and continue editing").click()
     expect(page.locator(".messagelist")).to_contain_text("was changed successfully")
-    expect(page.locator("#memberships-2-group")).to_contain_text("bob")
+    expect(page.locator("#memberships-2-group")).to_contain_text("robert")
     expect(page.get_by_label("Title")).to_have_value("The den")
     page.get_by_role("link", name="Back to the chat").click()
     expect(page).to_have_url(f"{service.url}/default")

@@ -8,21 +8,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from tests.browser.looks import FEW_LOOKS
 from tests.browser.people import Party, party
-from tests.receiver import NETWORK, Receiver
+from tests.receiver import Receiver
 from tests.service import Service
 
 __all__ = ["party"]
 pytestmark = pytest.mark.timeout(180)
-SIZES = [(390, 780), (1280, 800)]
-
-
-@pytest.fixture(scope="module")
-def service() -> Iterator[Service]:
-    """A service with the companion."""
-    with Service(HOOK_ALLOWED_NETWORKS=NETWORK) as running:
-        running.start("hooks")
-        yield running
 
 
 @pytest.fixture
@@ -96,8 +88,7 @@ def expect_after_reload(page: Page, text: str) -> None:
     expect(page.get_by_text(text)).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", SIZES)
+@FEW_LOOKS
 def test_the_pages_are_accessible_and_fit(
     alice: Page, party: Party, room: str, scheme: str, size: tuple[int, int], tmp_path: Path
 ) -> None:

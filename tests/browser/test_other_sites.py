@@ -60,15 +60,10 @@ def visit(chromium: Browser, site: tuple[str, dict[str, str]]) -> Iterator[Visit
 
 
 @pytest.fixture(scope="class")
-def open_service(service: Service, site: tuple[str, dict[str, str]]) -> Iterator[Service]:
-    """The service while its list names the site."""
-    service.environment["CORS_ORIGINS"] = site[0]
-    service.kill("gunicorn")
-    service.wait_ready()
-    yield service
-    del service.environment["CORS_ORIGINS"]
-    service.kill("gunicorn")
-    service.wait_ready()
+def open_service(site: tuple[str, dict[str, str]]) -> Iterator[Service]:
+    """A service whose list names the site."""
+    with Service(CORS_ORIGINS=site[0], WEB_WORKERS="1") as running:
+        yield running
 
 
 @pytest.fixture(scope="class")
@@ -134,7 +129,8 @@ def test_by_default_no_other_site_follows_or_posts(service: Service, visit: Visi
     )
     assert posted == ["hidden", "hidden", "read"]  # an opaque answer, in which nothing can be read
     service.say(room, "ours again")
-    page.wait_for_timeout(1500)
+    with page.expect_console_message(lambda said: said.type == "error"):  # what the browser refuses, it says
+        page.reload()
     shown = page.locator("body").inner_text()
     assert "ours" not in shown
     assert "online" not in shown

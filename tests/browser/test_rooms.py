@@ -7,9 +7,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import APIResponse, Browser, BrowserContext, Locator, Page, Route, expect
 
+from tests.browser.looks import LOOKS
 from tests.browser.people import Party, party
 from tests.browser.test_chat import say, shows
 from tests.browser.test_transports import asked, is_online
+from tests.browser.waiting import wait_for
 from tests.service import Service, wait_until
 
 __all__ = ["party"]
@@ -109,8 +111,7 @@ def test_a_text_deleted_while_its_history_is_on_its_way_or_edited_is_not_shown(
     bob.route("**/messages/?before=*", lambda route: held.append((route, route.fetch())))
     is_online(bob)
     bob.locator("[data-log]").evaluate("log => log.scrollTop = -log.scrollHeight")
-    bob.wait_for_timeout(1000)
-    assert held
+    wait_for(bob, lambda: held, what="the request for earlier messages")
     assert "text 3." in held[0][1].text()
     by_keys(bob, message(bob, "text 30."), "Edit")
     bob.keyboard.type(" and a draft")
@@ -216,7 +217,6 @@ for kind in ('enter', 'leave'):
     formats = [HttpStreamFormat(sse_encode_event(kind, data, json_encode=True)), WebSocketMessageFormat(frame)]
     items.append(publish.encode_item(channels.control(room.pk, room.rights), formats))
 publish.send(items)
-import time; time.sleep(0.3)
 """
     party.do(notice, name=garden)
     expect(bob.locator("[data-notice]")).to_have_count(2, timeout=10_000)
@@ -318,8 +318,7 @@ def test_a_room_made_private_goes_on_for_members_and_others_are_told(
     alice.get_by_role("textbox").fill("half a thought")
     bob.get_by_role("textbox").fill("half of another")
     new = party.do(
-        "print(actions.change_room(alice, room_of(alice, name), visibility='private').name)\n"
-        "import time; time.sleep(0.3)",
+        "print(actions.change_room(alice, room_of(alice, name), visibility='private').name)",
         name=garden,
     )
     alice.wait_for_url(re.compile(f"/{new}"), timeout=20_000)
@@ -452,8 +451,7 @@ def test_without_javascript_a_room_is_made_and_set_up(visit: Open, party: Party,
     assert alice.locator("[data-room]").count() == 2
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [(390, 780), (1280, 800)])
+@LOOKS
 def test_the_pages_of_rooms_are_accessible_and_fit(
     visit: Open, party: Party, garden: str, scheme: str, size: tuple[int, int]
 ) -> None:

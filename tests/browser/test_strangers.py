@@ -8,19 +8,17 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from tests.browser.conftest import CHROMIUM, QUIET
+from tests.browser.looks import SCHEMES
 from tests.readers import TRANSPORTS
-from tests.service import Service
+from tests.service import Service, wait_until
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.present, pytest.mark.timeout(180)]
 Visit = Callable[..., Page]
-
-
-@pytest.fixture(scope="module")
-def service() -> Iterator[Service]:
-    """A service with its companion of presence."""
-    with Service() as running:
-        running.start_presence()
-        yield running
+# Leaves the queue, or the partner of now.
+LEAVE = """async () => {
+  const { pair } = await (await fetch("/strangers/", { headers: { Accept: "application/json" } })).json();
+  await fetch(`/strangers/?confirm=${pair?.room ?? ""}`, { method: "DELETE" });
+}"""
 
 
 @pytest.fixture
@@ -42,7 +40,7 @@ def visit(chromium: Browser, service: Service) -> Iterator[Visit]:
     yield enter
     for context in contexts:
         if context.pages:
-            context.pages[-1].evaluate("fetch('/strangers/', {method: 'DELETE'})")
+            context.pages[-1].evaluate(LEAVE)
         context.close()
     assert not complaints
 
@@ -71,6 +69,15 @@ def say(page: Page, text: str) -> None:
 
 def shows(page: Page, text: str, seconds: float = 5) -> None:
     expect(page.locator(".message .text", has_text=text)).to_have_count(1, timeout=seconds * 1000)
+
+
+def present(service: Service, number: int) -> None:
+    """Wait until so many visitors who wait or are paired are known to be there."""
+    code = (
+        "from chat.models import Presence, Stranger\n"
+        "print(Presence.objects.filter(room__stranger__state__in=['waiting', 'paired']).count())"
+    )
+    wait_until(lambda: int(service.shell(code)) == number, 30, f"{number} visitors being present")
 
 
 def partner_of(page: Page) -> str:
@@ -151,7 +158,6 @@ def test_two_tabs_are_one_visitor(visit: Visit, service: Service) -> None:
     stands(ann, "waiting")
     other = tab(ann.context, service)
     stands(other, "waiting")  # not paired with oneself
-    other.wait_for_timeout(500)
     stands(ann, "waiting")
     ben = visit()
     for page in (ann, other):
@@ -167,6 +173,7 @@ def test_two_tabs_are_one_visitor(visit: Visit, service: Service) -> None:
     stands(ben, "left")
 
 
+@pytest.mark.quick
 def test_a_browser_that_is_killed_is_announced_and_the_next_one_comes_by_itself(
     visit: Visit, chromium: Browser, service: Service
 ) -> None:
@@ -179,7 +186,7 @@ def test_a_browser_that_is_killed_is_announced_and_the_next_one_comes_by_itself(
     stands(ann, "paired")
     ben = visit()
     stands(ben, "waiting")
-    gone.wait_for_timeout(2500)  # the companion knows both by now
+    present(service, 3)
     other.close()
     killed = time.monotonic()
     expect(ann.locator("[data-words]")).to_contain_text("the connection was lost", timeout=30_000)
@@ -193,14 +200,14 @@ def test_a_browser_that_is_killed_is_announced_and_the_next_one_comes_by_itself(
     expect(ann.get_by_label("look for the next one by itself")).to_be_checked()
 
 
+@pytest.mark.quick
 def test_who_waits_and_is_gone_is_paired_with_nobody(visit: Visit, service: Service) -> None:
     gone = visit()
     stands(gone, "waiting")
-    gone.wait_for_timeout(2000)
+    present(service, 1)
     gone.goto(f"{service.url}/health/live")
-    gone.wait_for_timeout(14_000)
+    present(service, 0)
     ann = visit()
-    ann.wait_for_timeout(1000)
     stands(ann, "waiting")
     gone.goto(f"{service.url}/strangers")
     stands(gone, "idle")
@@ -213,13 +220,15 @@ def test_a_report_that_is_being_written_survives_that_the_partner_leaves(visit: 
     stands(ann, "paired")
     ann.get_by_role("button", name="Report").click()
     ann.get_by_label("What happened?").fill("She said")
+    ann.clock.install()
     ben.get_by_role("button", name="Leave").click()
     stands(ann, "left")
-    ann.wait_for_timeout(4000)
+    ann.clock.run_for(20_000)
     stands(ann, "left")  # and nobody is looked for meanwhile
     expect(ann.get_by_label("What happened?")).to_have_value("She said")
     expect(ann.get_by_label("What happened?")).to_be_focused()
     ann.keyboard.press("Escape")
+    ann.clock.run_for(20_000)
     stands(ann, "waiting", 6)
 
 
@@ -239,7 +248,6 @@ def test_next_block_and_report(visit: Visit, service: Service) -> None:
     expect(ann.get_by_label("What happened?")).to_be_hidden()
     ann.get_by_role("button", name="Meet a stranger").click()
     ben.get_by_role("button", name="Next").click()
-    ben.wait_for_timeout(1000)
     for page in (ann, ben):
         stands(page, "waiting")
     cleo = visit()
@@ -280,7 +288,7 @@ def test_whom_one_blocked_is_listed_and_can_be_met_again(visit: Visit) -> None:
         stands(page, "paired", 20)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@SCHEMES
 def test_each_state_is_accessible_and_fits_a_phone(visit: Visit, scheme: str) -> None:
     def check(page: Page) -> None:
         found = Axe().run(page)

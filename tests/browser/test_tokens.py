@@ -6,6 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tests.browser.looks import SCHEMES
 from tests.browser.people import Party, party
 from tests.browser.test_chat import shows
 from tests.browser.test_rooms import Open, chat, garden, message, visit
@@ -34,7 +35,7 @@ def make_token(page: Page, name: str) -> str:
     return page.get_by_label("The new token").input_value()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@SCHEMES
 def test_a_token_is_made_copied_used_and_withdrawn(visit: Open, party: Party, garden: str, scheme: str) -> None:
     page = visit("alice", "/accounts/profile/", viewport=PHONE, color_scheme=scheme)
     page.get_by_role("link", name="API tokens").click()
@@ -57,7 +58,7 @@ def test_a_bot_is_made_added_and_speaks_with_a_badge_that_stays(visit: Open, par
     bob = chat(visit, party, "bob", garden)
     page = visit("alice", "/accounts/bots/", viewport=PHONE)
     page.get_by_label("User name").fill(f"robo-{garden}")
-    page.get_by_label("Name that others see").fill("The Robo")
+    page.get_by_label("Display name").fill("The Robo")
     page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_contain_text("The Robo is made")
     assert_fits_and_is_accessible(page)
@@ -75,7 +76,7 @@ def test_a_bot_is_made_added_and_speaks_with_a_badge_that_stays(visit: Open, par
     expect(page.get_by_text("You have no bot.")).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@SCHEMES
 def test_staff_are_asked_before_a_broadcast_and_readers_see_it_live(
     visit: Open, party: Party, garden: str, scheme: str
 ) -> None:

@@ -4,7 +4,7 @@ import os
 import signal
 from collections.abc import Callable
 
-from tests.chaos import sabotage
+from tests.chaos import orders
 from tests.chaos.parts import Parts
 from tests.chaos.plan import Fault
 from tests.chaos.writers import Ledger
@@ -20,9 +20,9 @@ def inflict(fault: Fault, parts: Parts, ledger: Ledger) -> str:
             parts.command_forwarder(f"cut {seconds:.1f}")
             return f"for {seconds:.1f} s"
         case "worker dies before the commit":
-            return _order(ledger, sabotage.DIE_BEFORE_COMMIT)
+            return _order(ledger, orders.DIE_BEFORE_COMMIT)
         case "worker dies after the commit":
-            return _order(ledger, sabotage.DIE_AFTER_COMMIT)
+            return _order(ledger, orders.DIE_AFTER_COMMIT)
         case "kill -9 of PostgreSQL":
             return parts.kill_postgres()
         case "graceful reload of gunicorn":

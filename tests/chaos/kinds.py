@@ -13,7 +13,7 @@ class Kind:
     """How a reader behaves. `share` is its part of all readers, in sixtieths."""
 
     share: int
-    transport: str = "stream"  # stream, long-poll, websocket or CHANGING
+    transport: str = "sse"  # long-poll, websocket or CHANGING
     several: bool = False  # several rooms on one connection
     documented: bool = True  # does all that docs/protocol.md asks of a client; else it is curl in a loop
     joins: bool = False  # on a socket: joins by command what it follows, instead of by the address
@@ -28,7 +28,7 @@ class Kind:
     @property
     def heeds_newest(self) -> bool:
         """Whether it comes back at once when it is told that it is behind."""
-        return self.documented and not self.slow and self.transport in ("stream", "websocket")
+        return self.documented and not self.slow and self.transport in ("sse", "websocket")
 
     @property
     def bound(self) -> float:

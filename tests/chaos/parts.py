@@ -13,9 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
-from tests.chaos import sabotage
+from tests.chaos import orders
 from tests.chaos.plan import Options
-from tests.conftest import POSTGRES
+from tests.postgres import PROGRAMS, TEMPLATE, copy_cluster
 from tests.service import Service, free_port, session_members, wait_until
 
 CHANCE = 0.05  # of each: a publish is lost, late, doubled
@@ -38,14 +38,15 @@ class Parts(Service):
         self._publish_port, self._postgres_port = free_port(), free_port()
         self._with_postgres = options.database == "postgresql"
         self._data = Path(tempfile.mkdtemp(prefix="corkboard-chaos-pg-")) / "data" if self._with_postgres else None
-        url = f"postgres://corkboard@127.0.0.1:{self._postgres_port}/postgres" if self._with_postgres else ""
+        url = f"postgres://corkboard@127.0.0.1:{self._postgres_port}/{TEMPLATE}" if self._with_postgres else ""
         super().__init__(
             url,
+            has_tables=True,
             DJANGO_SETTINGS_MODULE="tests.chaos.settings",
             GRIP_URL=f"tcp://127.0.0.1:{self._publish_port}",
             WEB_ACCESS_LOG="1",
         )
-        self.environment[sabotage.FOLDER] = str(self.folder)
+        self.environment[orders.FOLDER] = str(self.folder)
         self.keep = False  # the folder, for a look at the logs
         self.harm: dict[str, int] = {}  # what the forwarder did, known at the end
         self._seed = options.seed
@@ -99,10 +100,9 @@ class Parts(Service):
     def _init_postgres(self, data: Path) -> None:
         if os.geteuid() == 0:  # PostgreSQL refuses to run as root
             shutil.chown(data.parent, "postgres")
-        initdb = [*_as_postgres(), str(POSTGRES / "initdb"), "-D", str(data), "-U", "corkboard", "-A", "trust"]
-        subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, cwd=data.parent)
+        copy_cluster(data)
         self.start("postgres")
-        ready = [str(POSTGRES / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self._postgres_port)]
+        ready = [str(PROGRAMS / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self._postgres_port)]
         wait_until(lambda: subprocess.run(ready, check=False).returncode == 0, 30, "PostgreSQL")
 
     def start(self, name: str) -> None:
@@ -121,7 +121,7 @@ class Parts(Service):
     def _command(self, name: str) -> list[str]:
         if name == "postgres":
             options = ["-c", "listen_addresses=127.0.0.1", "-p", str(self._postgres_port), "-k", str(self._data)]
-            return [*_as_postgres(), str(POSTGRES / "postgres"), "-D", str(self._data), *options]
+            return [*_as_postgres(), str(PROGRAMS / "postgres"), "-D", str(self._data), *options]
         if name == "forwarder":
             ports = ["--listen", str(self._publish_port), "--to", str(self.zmq_port)]
             chance = ["--seed", f"{self._seed}/forwarder", "--chance", str(CHANCE)]

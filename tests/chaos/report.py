@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from tests.chaos import verdict
 from tests.chaos.kinds import KINDS
 from tests.chaos.plan import Options, Plan
-from tests.chaos.readers import TRANSPORTS
 from tests.chaos.readers.record import Record
 from tests.chaos.run import Outcome
 from tests.chaos.verdict import Delivery, Healing
+from tests.client import TRANSPORTS
 
 # Seconds after a fault; other faults may follow meanwhile.
 POSTS_BOUND = 15.0

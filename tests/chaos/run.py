@@ -7,11 +7,12 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.chaos import readers, verdict
+from tests.chaos import verdict
 from tests.chaos.faults import inflict
 from tests.chaos.kinds import PLAIN_SECONDS
 from tests.chaos.parts import Parts
 from tests.chaos.plan import Fault, Plan
+from tests.chaos.readers import Reader
 from tests.chaos.readers.idle import never_read
 from tests.chaos.readers.record import Record
 from tests.chaos.socket_writer import SocketWriter
@@ -63,7 +64,7 @@ class Run:
         outcome, options = self._outcome, self._plan.options
         outcome.zero = time.monotonic()
         began = _cpu_seconds()
-        clients = [readers.make(self._parts.url, spec, options.seed) for spec in self._plan.readers]
+        clients = [Reader(self._parts.url, spec, options.seed) for spec in self._plan.readers]
         outcome.records = [client.record for client in clients]
         work: list[Coroutine[Any, Any, None]] = [client.run(outcome.zero) for client in clients]
         work += [self._parts.supervise()]

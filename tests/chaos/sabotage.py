@@ -10,14 +10,9 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
 from chat.stream.grip import is_socket
+from tests.chaos.orders import DIE_AFTER_COMMIT, DIE_BEFORE_COMMIT, FOLDER, HEADER, ROLL_BACK
 
-HEADER = "Chaos"
-FOLDER = "CHAOS_FOLDER"  # in the environment: where sockets are noted whose frame a worker has died over
 SEND = b'"command":"send"'  # what is harmed of a socket
-ROLL_BACK = "roll back"
-SLOW = "commit late"
-DIE_BEFORE_COMMIT = "die before the commit"
-DIE_AFTER_COMMIT = "die after the commit"
 OPEN_SECONDS = 0.3  # how long a transaction stays open: time for a publish that doesn't wait for the commit to show
 
 

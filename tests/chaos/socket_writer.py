@@ -7,7 +7,7 @@ from typing import Any, Self
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
-from tests.chaos import sabotage
+from tests.chaos import orders
 from tests.chaos.writers import ANSWER_SECONDS, Writer
 
 HANGS_UP = 0.05  # the chance after a post
@@ -46,7 +46,7 @@ class SocketWriter(Writer):
     async def _send(self, room: str, text: str, harm: str) -> dict[str, Any]:
         if self._socket is None:
             address = f"{self._base.replace('http', 'ws', 1)}/events/"
-            headers = {sabotage.HEADER: harm} if harm else {}
+            headers = {orders.HEADER: harm} if harm else {}
             self._socket = await connect(address, additional_headers=headers, close_timeout=1, proxy=None)
         if room not in self._joined:
             answer = await self._command("join", room=room)

@@ -102,6 +102,14 @@ def test_a_run_of_ten_minutes_has_every_fault_five_times() -> None:
     assert faults[-1].at <= 575
 
 
+def test_a_short_run_has_two_ways_to_end_pushpin_and_gunicorn_and_every_other_fault() -> None:
+    for seed in range(20):
+        kinds = [fault.kind for fault in plan.make(Options(seed=seed, duration=60)).faults]
+        assert len(kinds) == len(set(kinds)) == 10
+        assert [sum(kind in alike for kind in kinds) for alike in plan.ALIKE] == [2, 2]
+    assert len(plan.make(Options(seed=1, duration=90)).faults) == len(plan.FAULTS)
+
+
 def test_sqlite_has_no_postgresql_to_kill() -> None:
     faults = plan.make(Options(seed=1, duration=90, database="sqlite")).faults
     assert {fault.kind for fault in faults} == set(plan.FAULTS) - {"kill -9 of PostgreSQL"}

@@ -9,7 +9,7 @@ from typing import Self
 
 import httpx
 
-from tests.chaos import sabotage
+from tests.chaos import orders
 from tests.chaos.plan import Plan, room_weights
 
 PAUSE_SECONDS = (0.1, 0.9)
@@ -62,7 +62,7 @@ class Writer:
                 await asyncio.sleep(self._rng.uniform(*PAUSE_SECONDS))
                 room = self._rng.choices(self._rooms, room_weights(self._rooms))[0]
                 text, harm = self._next()
-                if harm == sabotage.ROLL_BACK and self._rng.random() < ROLLED_BACK / (ROLLED_BACK + ROLLED_BACK_FIRST):
+                if harm == orders.ROLL_BACK and self._rng.random() < ROLLED_BACK / (ROLLED_BACK + ROLLED_BACK_FIRST):
                     await self._post_in_vain(room, text)
                 else:
                     await self._post(room, text, harm)
@@ -88,13 +88,13 @@ class Writer:
         if self._ledger.orders:
             return text, self._ledger.orders.popleft()
         if draw < 0:
-            return text, sabotage.ROLL_BACK
-        return text, sabotage.SLOW if draw < COMMITTED_LATE else ""
+            return text, orders.ROLL_BACK
+        return text, orders.SLOW if draw < COMMITTED_LATE else ""
 
     async def _post_in_vain(self, room: str, text: str) -> None:
         """A write that is rolled back, and not repeated."""
         self._ledger.rolled_back.add(text)
-        status, _ = await self._attempt(room, text, sabotage.ROLL_BACK)
+        status, _ = await self._attempt(room, text, orders.ROLL_BACK)
         self._ledger.counts["rolled back for good"] += 1
         if 200 <= status < 300:
             self._ledger.faults.append(f"{text!r} was rolled back and answered {status}")
@@ -122,7 +122,7 @@ class Writer:
         """One request: its status and the message's id; zeros without an answer."""
         headers = {"Idempotency-Key": self._key}
         if harm:
-            headers[sabotage.HEADER] = harm
+            headers[orders.HEADER] = harm
             self._ledger.counts[f"asked to {harm}"] += 1
         body = {"from": self._name, "text": text}
         try:

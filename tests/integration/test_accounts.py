@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from tests.pool import Pool
 from tests.service import Answer, Service, free_port
 
 PASSWORD = "correct horse battery"
@@ -35,11 +36,14 @@ class Browser:
         return answer
 
     def sign_in(self, path: str, username: str, password: str) -> Answer:
+        return self.send_form(path, username=username, password=password)
+
+    def send_form(self, path: str, **fields: str) -> Answer:
+        """Open a page and send its form."""
         page = self.request("GET", path).body.decode()
         found = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
         assert found, page
-        fields = {"csrfmiddlewaretoken": found[1], "username": username, "password": password}
-        return self.request("POST", path, urlencode(fields).encode())
+        return self.request("POST", path, urlencode({"csrfmiddlewaretoken": found[1], **fields}).encode())
 
 
 @pytest.fixture
@@ -54,6 +58,7 @@ def account(service: Service) -> str:
     return name
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("path", ["/accounts/sign-in/", "/admin/login/"])
 def test_many_attempts_at_once_get_no_more_tries_than_one_after_the_other(
     service: Service, account: str, path: str
@@ -85,14 +90,19 @@ def test_who_knows_the_password_gets_in_and_is_not_locked_out_by_others(service:
 
 
 @pytest.mark.parametrize(
-    ("proxies", "forwarded", "address"),
-    [("0", "192.0.2.7", "127.0.0.1"), ("1", "10.9.9.9, 192.0.2.7", "192.0.2.7"), ("1", "", "127.0.0.1")],
+    ("name", "forwarded", "address"),
+    [
+        ("usual", "192.0.2.7", "127.0.0.1"),
+        ("behind a proxy", "10.9.9.9, 192.0.2.7", "192.0.2.7"),
+        ("behind a proxy", "", "127.0.0.1"),
+    ],
 )
 def test_an_address_is_what_trusted_proxies_say_and_never_what_a_client_says(
-    proxies: str, forwarded: str, address: str
+    pool: Pool, database: str, room: str, name: str, forwarded: str, address: str
 ) -> None:
-    with Service(TRUSTED_PROXIES=proxies) as running:
-        headers = {"X-Forwarded-For": forwarded} if forwarded else {}
-        body = urlencode({"from": "ann", "text": "hi"}).encode()
-        assert running.request("POST", "/rooms/default/messages/", body, headers).status == 201
-        assert running.shell("from chat.models import Message; print(Message.objects.get().address)").strip() == address
+    running = pool.get(name, database, Service, **({"TRUSTED_PROXIES": "1"} if name != "usual" else {}))
+    headers = {"X-Forwarded-For": forwarded} if forwarded else {}
+    body = urlencode({"from": "ann", "text": "hi"}).encode()
+    assert running.request("POST", f"/rooms/{room}/messages/", body, headers).status == 201
+    stored = f"from chat.models import Message; print(Message.objects.get(room__name={room!r}).address)"
+    assert running.shell(stored).strip() == address

@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from tests.readers import Reader
-from tests.service import Answer, Service, wait_until
+from tests.service import Answer, Service
+from tests.trio import Trio, follow
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -64,71 +64,73 @@ class Admin:
         return found[1]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def admin(service: Service) -> Admin:
     return Admin(service)
 
 
-def follow(service: Service, room: str, transport: str) -> Reader:
-    return Reader(service.url, f"/rooms/{room}/events/", service.token(room), transport=transport)
+def ends_within_a_second(admin: Admin, readers: Trio, **action: str) -> None:
+    """Do something in a list of the admin that ends what is read."""
+    before = {reader.transport: reader.ends for reader in readers}
+    model = action.pop("model")
+    answer = admin.save(f"/admin/chat/{model}/", **action)
+    answered = time.monotonic()
+    assert answer.status == 200, answer.body
+    readers.wait(lambda reader: reader.ends > before[reader.transport], 5, "the end")
+    assert time.monotonic() - answered < 1
 
 
-def test_a_new_title_arrives_at_an_open_stream(service: Service, admin: Admin, room: str, transport: str) -> None:
+def test_a_new_title_arrives_at_an_open_stream(service: Service, admin: Admin, room: str) -> None:
     service.say(room, "hi")
-    with follow(service, room, transport) as reader:
+    with follow(service, room, service.token(room)) as readers:
         answer = admin.save(f"/admin/chat/room/{admin.row('room', room)}/change/", title="The den", topic="Bears")
         assert answer.status == 200, answer.body
-        seen = reader.wait_for_type("room-changed", 3)
-        assert seen.json().items() >= {"room": room, "title": "The den", "topic": "Bears"}.items()
-        assert seen.id == f"room-{room}:2"
+        for seen in readers.wait_for_type("room-changed", 3):
+            assert seen.json().items() >= {"room": room, "title": "The den", "topic": "Bears"}.items()
+            assert seen.id == f"room-{room}:2"
         service.say(room, "the stream goes on")
-        reader.wait_for(["the stream goes on"])
-        assert (reader.holes, reader.duplicates) == (0, 0)
+        readers.wait_for(["the stream goes on"])
+        assert [(reader.holes, reader.duplicates) for reader in readers] == [(0, 0)] * 3
 
 
 def test_a_room_made_private_ends_an_outsiders_stream_within_a_second(
-    service: Service, admin: Admin, room: str, transport: str
+    service: Service, admin: Admin, room: str
 ) -> None:
     service.say(room, "hi")
     pk = admin.row("room", room)
-    with follow(service, room, transport) as reader:
+    with follow(service, room, service.token(room)) as readers:
         service.say(room, "seen")
-        reader.wait_for(["seen"])
-        ends, seen = reader.ends, len(reader.seen)
-        answer = admin.save("/admin/chat/room/", action="make_private", _selected_action=pk)
-        answered = time.monotonic()
-        assert answer.status == 200, answer.body
-        wait_until(lambda: reader.ends > ends, 5, "the end of the stream")
-        assert time.monotonic() - answered < 1
+        readers.wait_for(["seen"])
+        ends_within_a_second(admin, readers, model="room", action="make_private", _selected_action=pk)
+        before = [len(reader.seen) for reader in readers]
         service.shell(
             f"from chat import actions; from chat.models import Room, User; room = Room.objects.get(pk={pk})\n"
             "from chat.models import Membership; root = User.objects.get(username='root')\n"
             "Membership.objects.get_or_create(room=room, user=root)\n"
             "actions.post_message(root, room.name, 'for members only')"
         )
-        time.sleep(1)
-        assert [one.type for one in reader.seen[seen:] if one.type != "stream-error"] == []
+        refused = {reader.transport: len(reader.refusals) for reader in readers}
+        readers.wait(lambda reader: len(reader.refusals) > refused[reader.transport] + 1, 5, "two more refusals")
+        for reader, seen in zip(readers, before, strict=True):
+            assert (reader.messages(), reader.seen[seen:]) == (["seen"], [])
     assert service.get(f"/rooms/{room}/messages/").status == 404
 
 
 def test_a_text_deleted_in_the_admin_goes_from_open_pages_and_replays(
-    service: Service, admin: Admin, room: str, transport: str
+    service: Service, admin: Admin, room: str
 ) -> None:
-    token = f"room-{room}:0"
     service.say(room, f"secret words of {room}")
     message = admin.row("message", room)
-    with follow(service, room, transport) as reader:
+    with follow(service, room, service.token(room)) as readers:
         answer = admin.save(f"/admin/chat/message/{message}/delete/", post="yes")
         assert answer.status == 200, answer.body
-        assert reader.wait_for_type("message-deleted", 3).json() == {"id": 1, "room": room}
-    with Reader(service.url, f"/rooms/{room}/events/", token, transport=transport) as late:
+        assert [seen.json() for seen in readers.wait_for_type("message-deleted", 3)] == [{"id": 1, "room": room}] * 3
+    with follow(service, room, f"room-{room}:0") as late:
         late.wait_for_type("message-deleted")
-        assert "secret words" not in str(late.seen)
+        assert "secret words" not in str([reader.seen for reader in late])
 
 
-def test_a_closed_accounts_stream_ends_within_a_second(
-    service: Service, admin: Admin, room: str, transport: str
-) -> None:
+def test_a_closed_accounts_stream_ends_within_a_second(service: Service, admin: Admin, room: str) -> None:
     cookie = {"Cookie": f"sessionid={service.session(f'bob-{room}')}"}
     pk, name = service.shell(
         "from chat.models import Membership, Room, User\n"
@@ -136,19 +138,14 @@ def test_a_closed_accounts_stream_ends_within_a_second(
         f"room = Room.objects.create(name='x-{room}', name_key='x-{room}', title='den', visibility='private')\n"
         "Membership.objects.create(room=room, user=bob); print(bob.pk, room.name)"
     ).split()
-    path = f"/rooms/{name}/events/"
-    with Reader(service.url, path, f"room-{name}:0", transport=transport, headers=cookie) as reader:
-        wait_until(lambda: service.get(f"/rooms/{name}/messages/", cookie).status == 200, 5)
-        time.sleep(0.5)
-        ends = reader.ends
-        answer = admin.save("/admin/chat/user/", action="close", _selected_action=pk)
-        answered = time.monotonic()
-        assert answer.status == 200, answer.body
-        wait_until(lambda: reader.ends > ends, 5, "the end of the stream")
-        assert time.monotonic() - answered < 1
+    service.shell(f"from chat import actions; actions.post_message(User.objects.get(pk={pk}), {name!r}, 'held')")
+    with follow(service, name, f"room-{name}:0", headers=cookie) as readers:
+        readers.wait_for(["held"])
+        ends_within_a_second(admin, readers, model="user", action="close", _selected_action=pk)
     assert service.get(f"/rooms/{name}/messages/", cookie).status == 404
 
 
+@pytest.mark.both_databases
 def test_nonsense_is_refused_whatever_the_database(service: Service, admin: Admin) -> None:
     for query in (
         "created__year=99999999999",

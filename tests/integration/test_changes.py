@@ -1,5 +1,6 @@
 """Edits, deletions and changes of a room on real parts: old state + events = fresh state, on every transport."""
 
+import copy
 import json
 import threading
 from collections.abc import Callable
@@ -10,24 +11,20 @@ import pytest
 
 from tests.readers import Reader
 from tests.service import Answer, Service, wait_until
+from tests.trio import follow
 
 pytestmark = pytest.mark.timeout(120)
 Ask = Callable[..., Answer]
 
 
-@pytest.fixture(scope="module")
-def token(service: Service) -> str:
-    """The API token of an operator."""
+@pytest.fixture
+def ask(service: Service, room: str) -> Ask:
+    """Makes a request as an operator."""
     code = (
         "from chat import actions; from chat.models import User;"
-        "print(actions.make_token(User.objects.create_user('operator.changes', is_staff=True, is_superuser=True)))"
+        f"print(actions.make_token(User.objects.create_user('op-{room}', is_staff=True, is_superuser=True)))"
     )
-    return service.shell(code).strip()
-
-
-@pytest.fixture
-def ask(service: Service, token: str) -> Ask:
-    """Makes a request as the operator."""
+    token = service.shell(code).strip()
 
     def ask(method: str, path: str, **fields: Any) -> Answer:
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
@@ -75,40 +72,39 @@ def change_everything(ask: Ask, room: str) -> int:
 
 
 @pytest.mark.parametrize("is_live", [True, False], ids=["live", "resumed"])
-def test_old_state_and_events_make_the_fresh_state(
-    service: Service, ask: Ask, room: str, transport: str, is_live: bool
-) -> None:
+def test_old_state_and_events_make_the_fresh_state(service: Service, ask: Ask, room: str, is_live: bool) -> None:
     for number in range(3):
         assert ask("POST", f"/rooms/{room}/messages/", text=f"old {number}").status == 201
-    state = State(ask, room)
+    old = State(ask, room)
     count = 0 if is_live else change_everything(ask, room)
-    with Reader(service.url, f"/rooms/{room}/events/", state.token, transport=transport) as reader:
+    with follow(service, room, old.token) as readers:
         count = change_everything(ask, room) if is_live else count
-        wait_until(lambda: len([seen for seen in reader.seen if seen.number]) >= count, 15, f"{count} events")
-        assert (reader.duplicates, reader.holes) == (0, 0)
-    for _ in range(2):  # once more changes nothing
-        for seen in reader.seen:
-            if seen.number:
-                state.apply(seen.type, seen.json())
-        fresh = State(ask, room)
-        assert state.messages == fresh.messages
-        assert state.room == fresh.room
+        readers.wait(lambda reader: len([seen for seen in list(reader.seen) if seen.number]) >= count, 15, "all events")
+        assert [(reader.duplicates, reader.holes) for reader in readers] == [(0, 0)] * 3
+    fresh = State(ask, room)
+    for reader in readers:
+        state = copy.deepcopy(old)
+        for _ in range(2):  # once more changes nothing
+            for seen in reader.seen:
+                if seen.number:
+                    state.apply(seen.type, seen.json())
+            assert (state.messages, state.room) == (fresh.messages, fresh.room), reader.transport
 
 
-def test_a_replay_after_a_deletion_has_no_byte_of_the_text(
-    service: Service, ask: Ask, room: str, transport: str
-) -> None:
+def test_a_replay_after_a_deletion_has_no_byte_of_the_text(service: Service, ask: Ask, room: str) -> None:
     said = ask("POST", f"/rooms/{room}/messages/", text="marmalade").json()["id"]
     ask("PATCH", f"/rooms/{room}/messages/{said}/", text="kaleidoscope")
     ask("DELETE", f"/rooms/{room}/messages/{said}/")
-    with Reader(service.url, f"/rooms/{room}/events/", "earliest", transport=transport) as reader:
-        wait_until(lambda: "message-deleted" in reader.types(), 10)
+    with follow(service, room) as readers:
+        readers.wait_for_type("message-deleted")
+    for reader in readers:
         got = " ".join(seen.data for seen in reader.seen)
-    assert "marmalade" not in got
-    assert "kaleidoscope" not in got
-    assert [seen.number for seen in reader.seen if seen.number] == [1, 2, 3]
+        assert "marmalade" not in got
+        assert "kaleidoscope" not in got
+        assert [seen.number for seen in reader.seen if seen.number] == [1, 2, 3]
 
 
+@pytest.mark.both_databases
 def test_many_who_edit_and_delete_at_once_leave_no_hole_and_one_deletion(service: Service, ask: Ask, room: str) -> None:
     said = ask("POST", f"/rooms/{room}/messages/", text="it").json()["id"]
     start = threading.Barrier(12)
@@ -126,13 +122,12 @@ def test_many_who_edit_and_delete_at_once_leave_no_hole_and_one_deletion(service
     assert set(statuses) <= {200, 201, 204, 404}
     assert statuses.count(204) == 1
     with Reader(service.url, f"/rooms/{room}/events/", "earliest") as reader:
-        wait_until(
-            lambda: sum(1 for seen in reader.seen if seen.number) == 1 + len([s for s in statuses if s < 300]), 10
-        )
-        assert [seen.number for seen in reader.seen if seen.number] == list(range(1, len(reader.seen)))
+        last = 1 + len([status for status in statuses if status < 300])
+        wait_until(lambda: [seen.number for seen in list(reader.seen) if seen.number] == list(range(1, last + 1)), 10)
 
 
-def test_of_two_owners_who_leave_at_once_one_stays(service: Service, ask: Ask, token: str) -> None:
+@pytest.mark.both_databases
+def test_of_two_owners_who_leave_at_once_one_stays(service: Service) -> None:
     code = (
         "from chat import actions; from chat.models import *;"
         "users = [User.objects.create_user(f'owner{n}.changes') for n in range(2)];"

@@ -8,19 +8,14 @@ import urllib.parse
 import pytest
 from websockets.sync.client import connect
 
-from tests.readers import Reader
-from tests.service import Service, wait_until
+from tests.service import Service
+from tests.trio import follow
 
 pytestmark = pytest.mark.timeout(90)
 
 
-def follow(service: Service, room: str, transport: str, token: str = "earliest") -> Reader:
-    """A reader of one room."""
-    return Reader(service.url, f"/rooms/{room}/events/", token, transport=transport)
-
-
-def test_1_rooms_are_separate(service: Service, room: str, transport: str) -> None:
-    with follow(service, f"{room}.a", transport) as a, follow(service, f"{room}.b", transport) as b:
+def test_1_rooms_are_separate(service: Service, room: str) -> None:
+    with follow(service, f"{room}.a") as a, follow(service, f"{room}.b") as b:
         service.say(f"{room}.a", "in a")
         service.say(f"{room}.b", "in b")
         a.wait_for(["in a"])
@@ -43,7 +38,7 @@ def test_2_no_artificial_delay_and_what_waits_comes_in_one_batch(service: Servic
 
     waiting = threading.Thread(target=poll)
     waiting.start()
-    time.sleep(2)
+    time.sleep(2)  # it is held: nothing is answered
     assert not held
     said = time.monotonic()
     service.say(room, "now")
@@ -53,39 +48,37 @@ def test_2_no_artificial_delay_and_what_waits_comes_in_one_batch(service: Servic
     assert arrived - said < 2  # far below the wait: what is posted is not kept for a round
 
 
-def test_3_who_comes_back_gets_the_history_they_missed(service: Service, room: str, transport: str) -> None:
-    with follow(service, room, transport) as reader:
+def test_3_who_comes_back_gets_the_history_they_missed(service: Service, room: str) -> None:
+    with follow(service, room) as readers:
         service.say(room, "seen")
-        reader.wait_for(["seen"])
+        readers.wait_for(["seen"])
     for number in range(10):
         service.say(room, str(number))
-    with follow(service, room, transport, reader.last_id) as back:
+    [token] = {reader.token for reader in readers}
+    with follow(service, room, token) as back:
         back.wait_for([str(number) for number in range(10)])
 
 
-def test_4_messages_survive_a_restart_and_memory_does_not_grow_with_history(
-    service: Service, room: str, transport: str
-) -> None:
+def test_4_messages_survive_a_restart_and_memory_does_not_grow_with_history(service: Service, room: str) -> None:
     service.say(room, "before")
     service.kill("gunicorn")
     service.kill("pushpin")
     service.wait_ready()
-    with follow(service, room, transport) as reader:
-        reader.wait_for(["before"])
+    with follow(service, room) as readers:
+        readers.wait_for(["before"])
     # Nothing of the history is in the processes: a page of it costs the same wherever it is.
     assert [m["text"] for m in service.get(f"/rooms/{room}/messages/?limit=1").json()["messages"]] == ["before"]
 
 
-def test_5_messages_sent_quickly_are_not_lost(service: Service, room: str, transport: str) -> None:
+def test_5_messages_sent_quickly_are_not_lost(service: Service, room: str) -> None:
     """As fast as one socket takes them: the commands are sent without waiting for replies."""
     texts = [str(number) for number in range(100)]
     with (
-        follow(service, room, transport) as reader,
-        connect(f"ws://{reader.host}/events/", proxy=None) as socket,
+        follow(service, room) as readers,
+        connect(f"ws://127.0.0.1:{service.port}/events/", proxy=None) as socket,
     ):
         socket.send(json.dumps({"command": "join", "id": "j", "room": room}))
         for text in texts:
             post = {"command": "send", "id": text, "room": room, "from": "ann", "text": text}
             socket.send(json.dumps(post))
-        wait_until(lambda: len(reader.messages()) >= len(texts), 30)
-        assert reader.messages() == texts
+        readers.wait_for(texts, 30)

@@ -8,37 +8,30 @@ import pytest
 from tests import raw
 from tests.fronts import Front
 from tests.integration.test_smuggling import ATTACKS, FOREIGN
-from tests.readers import TRANSPORTS, Reader
+from tests.pool import Pool
 from tests.service import Service
+from tests.trio import Trio
 
 
-@pytest.fixture(scope="module")
-def service() -> Iterator[Service]:
+@pytest.fixture
+def service(pool: Pool, database: str) -> Service:
     """A service behind one proxy that tells where a request came from."""
-    with Service(TRUSTED_PROXIES="1") as running:
-        yield running
+    return pool.get("behind a proxy", database, Service, TRUSTED_PROXIES="1")
 
 
-@pytest.fixture(scope="module", params=["nginx", "caddy"])
+@pytest.fixture(params=["nginx", "caddy"])
 def front(request: pytest.FixtureRequest, service: Service) -> Iterator[Front]:
     with Front(request.param, service.port) as running:
         yield running
 
 
-def test_readers_of_each_transport_get_what_is_posted_through_it(service: Service, front: Front) -> None:
-    room, url = f"front-{front.kind}", f"http://127.0.0.1:{front.port}"
-    readers = [Reader(url, f"/rooms/{room}/events/", f"room-{room}:0", transport=kind) for kind in TRANSPORTS]
-    for reader in readers:
-        reader.__enter__()
-    try:
+def test_readers_of_each_transport_get_what_is_posted_through_it(service: Service, front: Front, room: str) -> None:
+    url = f"http://127.0.0.1:{front.port}"
+    with Trio(url, f"/rooms/{room}/events/", f"room-{room}:0") as readers:
         for number in range(3):
             body = f"from=ann&text={number}".encode()
             assert service.request("POST", f"/rooms/{room}/messages/", body, base=url, signed=False).status == 201
-        for reader in readers:
-            reader.wait_for(["0", "1", "2"])
-    finally:
-        for reader in readers:
-            reader.__exit__(None, None, None)
+        readers.wait_for(["0", "1", "2"])
 
 
 def test_smuggled_requests_reach_nobody(service: Service, front: Front) -> None:

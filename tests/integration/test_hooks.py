@@ -9,18 +9,28 @@ import pytest
 
 from tests.console import Console
 from tests.den import Den
+from tests.pool import Pool
 from tests.receiver import NETWORK, Receiver
 from tests.service import Service, wait_until
 
 pytestmark = pytest.mark.timeout(120)
 
 
-@pytest.fixture(scope="module")
-def service(database: str) -> Iterator[Service]:
+DIVISOR = 4
+TOTAL = 10 / DIVISOR  # seconds of an attempt
+SETTINGS = {"HOOK_ALLOWED_NETWORKS": NETWORK, "HOOK_SECRET_IN_URL": "1", "WEB_ACCESS_LOG": "1"}
+
+
+def with_companion(service: Service) -> Service:
     """A service with the companion, which may reach the receivers' loopback address and no other."""
-    with Service(database, HOOK_ALLOWED_NETWORKS=NETWORK, HOOK_SECRET_IN_URL="1", WEB_ACCESS_LOG="1") as running:
-        running.start("hooks")
-        yield running
+    if "hooks" not in service.processes:
+        service.start("hooks")
+    return service
+
+
+@pytest.fixture
+def service(pool: Pool, database: str) -> Service:
+    return with_companion(pool.get("hooks", database, Service, **SETTINGS))
 
 
 @pytest.fixture
@@ -87,20 +97,6 @@ def test_posts_are_answered_while_a_receiver_hangs_and_other_webhooks_are_told(d
         assert len(receiver.got) == 1  # one attempt at a time
 
 
-def test_after_a_hang_delivery_comes_in_order(den: Den, receiver: Receiver, console: Console) -> None:
-    receiver.hang = 60
-    hook = hook_to(den, receiver.url)
-    for text in ("one", "two"):
-        den.say(text)
-    wait_until(lambda: log_of(den, hook), 15, "the end of the attempt")
-    attempt = log_of(den, hook)[0]
-    assert (attempt["status"], attempt["error"]) == (None, "No answer in time.")
-    assert 9_500 < attempt["ms"] < 12_000
-    receiver.hang = 0
-    wait_until(lambda: len(receiver.got) >= 3, 10, "delivery")
-    assert receiver.texts() == ["one", "one", "two"]
-
-
 def test_a_redirect_to_loopback_reaches_nothing_and_delivery_comes_once_it_heals(den: Den, receiver: Receiver) -> None:
     with Receiver("127.0.0.1") as forbidden:
         receiver.status, receiver.location = 307, forbidden.url
@@ -149,25 +145,7 @@ def test_an_answer_500_is_tried_again_and_delivery_comes_in_order(den: Den, rece
     assert statuses == [500] * (len(statuses) - 3) + [204] * 3
 
 
-def test_a_companion_that_is_killed_leaves_nothing_out(den: Den, receiver: Receiver, service: Service) -> None:
-    """Killed in the middle of a burst, and so of an attempt: at least once, in order."""
-    receiver.hang = 0.02
-    hook_to(den, receiver.url)
-    texts = [f"text {number}" for number in range(60)]
-    for number, text in enumerate(texts):
-        den.say(text)
-        if number == 30:
-            wait_until(lambda: len(receiver.got) > 15, 20, "some of it")
-            service.kill("hooks")
-    wait_until(lambda: receiver.texts()[-1:] == texts[-1:], 50, "the last one")
-    told = receiver.texts()
-    first_times = list(dict.fromkeys(told))
-    assert first_times == texts
-    # What came twice came twice in a row: nothing old after something newer.
-    assert [texts.index(text) for text in told] == sorted(texts.index(text) for text in told)
-    assert len(told) <= len(texts) + 1
-
-
+@pytest.mark.both_databases
 def test_a_companion_that_is_replaced_hands_over_at_once(den: Den, receiver: Receiver, service: Service) -> None:
     """A deploy: the new one starts before the old one ends."""
     hook_to(den, receiver.url)
@@ -230,3 +208,45 @@ def test_a_program_posts_by_an_incoming_one_and_its_secret_is_in_no_log(den: Den
     logs = "".join(log.read_text(errors="replace") for log in written)
     assert f"{path}…/" in logs
     assert made["secret"] not in logs
+
+
+class TestTimes:
+    """What lasts as long as an attempt or a lease does, of which this service has a fourth."""
+
+    @pytest.fixture
+    def service(self, pool: Pool, database: str) -> Service:
+        return with_companion(pool.get("quick hooks", database, Service, TIMES_DIVISOR=str(DIVISOR), **SETTINGS))
+
+    def test_after_a_hang_delivery_comes_in_order(self, den: Den, receiver: Receiver, console: Console) -> None:
+        receiver.hang = 60
+        hook = hook_to(den, receiver.url)
+        for text in ("one", "two"):
+            den.say(text)
+        wait_until(lambda: log_of(den, hook), 15, "the end of the attempt")
+        attempt = log_of(den, hook)[0]
+        assert (attempt["status"], attempt["error"]) == (None, "No answer in time.")
+        assert 950 * TOTAL < attempt["ms"] < 1000 * TOTAL + 2000
+        receiver.hang = 0
+        wait_until(lambda: len(receiver.got) >= 3, 10, "delivery")
+        assert receiver.texts() == ["one", "one", "two"]
+
+    @pytest.mark.both_databases
+    def test_a_companion_that_is_killed_leaves_nothing_out(
+        self, den: Den, receiver: Receiver, service: Service
+    ) -> None:
+        """Killed in the middle of a burst, and so of an attempt: at least once, in order."""
+        receiver.hang = 0.02
+        hook_to(den, receiver.url)
+        texts = [f"text {number}" for number in range(60)]
+        for number, text in enumerate(texts):
+            den.say(text)
+            if number == 30:
+                wait_until(lambda: len(receiver.got) > 15, 20, "some of it")
+                service.kill("hooks")
+        wait_until(lambda: receiver.texts()[-1:] == texts[-1:], 50, "the last one")
+        told = receiver.texts()
+        first_times = list(dict.fromkeys(told))
+        assert first_times == texts
+        # What came twice came twice in a row: nothing old after something newer.
+        assert [texts.index(text) for text in told] == sorted(texts.index(text) for text in told)
+        assert len(told) <= len(texts) + 1

@@ -44,6 +44,7 @@ def test_a_bad_post_is_refused_with_its_code_and_stores_nothing(
     assert service.say(room, "after") == 2
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("path", ["/rooms/", "/default", "/rooms/default/events/", "/admin/"])
 def test_nul_in_a_cookie_is_no_fault_of_the_database(service: Service, path: str) -> None:
     """Django reads the escapes of quoted cookies, and PostgreSQL takes no NUL."""
@@ -51,6 +52,7 @@ def test_nul_in_a_cookie_is_no_fault_of_the_database(service: Service, path: str
     assert service.get(path, headers).status in (200, 400)
 
 
+@pytest.mark.both_databases
 def test_text_of_any_script_comes_back_unchanged(service: Service, room: str) -> None:
     text = "漢字 🦜 עברית <script>alert(1)</script> 100% %I %(x)s\n\ttab \u2028 end"
     service.say(room, text)
@@ -74,12 +76,14 @@ def test_history_is_paged_both_ways(service: Service, room: str) -> None:
     assert f'</rooms/{room}/messages/?after=4&limit=3>; rel="prev"' in link
 
 
+@pytest.mark.both_databases
 def test_the_same_first_post_from_many_makes_one_room(service: Service, room: str) -> None:
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda number: service.post(room, str(number)), range(8)))
     assert sorted(answer.json()["id"] for answer in answers) == list(range(1, 9))
 
 
+@pytest.mark.both_databases
 def test_a_repeated_post_stores_one_message(service: Service, room: str) -> None:
     with ThreadPoolExecutor(6) as pool:
         answers = list(pool.map(lambda _: service.post(room, "once", key="k1"), range(6)))

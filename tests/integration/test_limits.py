@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import pytest
 from websockets.sync.client import connect
 
 from tests.integration.test_websocket import address, ask
+from tests.pool import Pool
 from tests.service import Service
 
 pytestmark = pytest.mark.timeout(180)
@@ -33,14 +33,11 @@ class Offer:
     answered: float
 
 
-@pytest.fixture(scope="module")
-def service(database: str) -> Iterator[Service]:
+@pytest.fixture
+def service(pool: Pool, database: str) -> Service:
     """Four workers: 60 posts a minute for a person and for an address without an account, less by a token."""
     limits = {"POST_LIMIT": "60/minute", "TOKEN_POST_LIMIT": f"{TOKEN_LIMIT}/{TOKEN_SECONDS} seconds"}
-    with Service(database, WEB_WORKERS="4", WEB_THREADS="4", **limits) as running:
-        # Services before this one counted in the same database.
-        running.shell("from chat.models import Tally; Tally.objects.all().delete()")
-        yield running
+    return pool.get("limits", database, Service, WEB_WORKERS="4", WEB_THREADS="4", **limits)
 
 
 def tokens(service: Service, *names: str) -> list[str]:
@@ -108,6 +105,7 @@ def history(service: Service, room: str) -> list[str]:
     return [message["text"] for message in reversed(found)]
 
 
+@pytest.mark.both_databases
 def test_of_a_thousand_posts_sixty_a_minute_are_accepted_by_four_workers(service: Service, room: str) -> None:
     offers = Posters(service, room).offer_all(1000)
     check_true(offers, 60, 60)

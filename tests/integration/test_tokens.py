@@ -43,7 +43,6 @@ def test_what_is_read_by_a_token_ends_with_it_and_nobody_else_misses_anything(de
         den.say("2")
         for reader in others:
             reader.wait_for(["1", "2"])
-        time.sleep(0.5)
         assert [reader.messages() for reader in readers] == [["1"]] * 3
 
 

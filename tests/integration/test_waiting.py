@@ -1,10 +1,12 @@
 """What waits for a room behind a change of who may do what there is looked at as things are when it gets the room."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from typing import Self
 
 import pytest
 
 from tests.den import Den
+from tests.pool import Pool
 from tests.service import Service
 
 Wait = Callable[..., list[str]]
@@ -68,13 +70,17 @@ TAKEN = {
 }
 
 
-@pytest.fixture(scope="module")
-def service(database: str) -> Iterator[Service]:
-    """Its database alone: nobody asks anything over HTTP here."""
-    service = Service(database)
-    service.prepare()
-    yield service
-    service.close()
+class DatabaseOnly(Service):
+    """Nobody asks anything over HTTP here."""
+
+    def __enter__(self) -> Self:
+        self.prepare()
+        return self
+
+
+@pytest.fixture
+def service(pool: Pool, database: str) -> Service:
+    return pool.get("database only", database, DatabaseOnly)
 
 
 @pytest.fixture
@@ -89,6 +95,7 @@ def wait(den: Den) -> Wait:
     return wait
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("how", TAKEN)
 def test_a_post_that_waits_behind_the_end_of_a_right_is_refused(wait: Wait, den: Den, how: str) -> None:
     [code] = wait(TAKEN[how], POST)
@@ -96,6 +103,7 @@ def test_a_post_that_waits_behind_the_end_of_a_right_is_refused(wait: Wait, den:
     assert den.act("result = Message.objects.filter(text='late', room__name=name).count()") == 0
 
 
+@pytest.mark.both_databases
 def test_a_visitors_post_that_waits_behind_the_ban_of_the_address_is_refused(wait: Wait, room: str) -> None:
     said = wait(
         "actions.restrict(alice, open, 'ban', '192.0.2.7')",
@@ -172,5 +180,6 @@ result = sorted(said)
 """
 
 
+@pytest.mark.both_databases
 def test_of_two_operators_who_close_each_other_at_once_one_is_told_why_not(den: Den) -> None:
     assert den.act(_CLOSE_EACH_OTHER) == ["ValidationError", "done"]

@@ -1,20 +1,12 @@
-"""Services on PostgreSQL for a thousand readers.
+"""Services on PostgreSQL for many readers: how many, tests.scope says."""
 
-SCALE_READERS (1000) is how many; SCALE_LONG=1 adds what takes minutes.
-"""
-
-import os
-import subprocess
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.conftest import POSTGRES
 from tests.scale.books import Books
-from tests.service import Service, free_port
+from tests.service import Service
 
-READERS = int(os.environ.get("SCALE_READERS", "1000"))
-LONG = bool(os.environ.get("SCALE_LONG"))
 SUPERVISOR = """
 trap 'kill $child; wait $child; exit' TERM
 while :; do
@@ -23,18 +15,6 @@ while :; do
     echo "Pushpin ended"
 done
 """
-
-
-@pytest.fixture(scope="session")
-def new_database(postgres: str) -> Callable[[], str]:
-    """Makes an empty database on PostgreSQL; its URL."""
-
-    def make() -> str:
-        name = f"scale_{os.getpid()}_{free_port()}"
-        subprocess.run([POSTGRES / "psql", "-q", f"{postgres}/postgres", "-c", f"create database {name}"], check=True)
-        return f"{postgres}/{name}"
-
-    return make
 
 
 class Supervised(Service):
@@ -53,7 +33,7 @@ class Supervised(Service):
 @pytest.fixture(scope="module")
 def service(new_database: Callable[[], str]) -> Iterator[Supervised]:
     """The whole service, with a line in gunicorn.out for every request to Django."""
-    with Supervised(new_database(), WEB_ACCESS_LOG="1") as running:
+    with Supervised(new_database(), has_tables=True, WEB_ACCESS_LOG="1") as running:
         yield running
 
 

@@ -8,7 +8,7 @@ from tests.scale.books import Books
 from tests.service import Service
 from tests.swarm import Swarm, SwarmReader
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.nightly
 # Of the wire, without the event's `data`: its type, its id, and the frame of its chunk. Short names of rooms.
 MOST = {1: 70, 10: 250, 50: 250}
 

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.conftest import POSTGRES
+from tests.postgres import PROGRAMS
 from tests.scale.books import Books
-from tests.scale.conftest import LONG
 from tests.service import ROOT, Service
 from tests.swarm import Swarm, SwarmReader
 
@@ -26,7 +25,7 @@ TOLD, NOT_TOLD = 15, 150  # seconds until every reader knows
 def service(request: pytest.FixtureRequest) -> Iterator[Service]:
     """A service of its own for each restore."""
     url = request.getfixturevalue("new_database")() if request.param == "postgresql" else ""
-    with Service(url) as running:
+    with Service(url, has_tables=True) as running:
         yield running
 
 
@@ -57,12 +56,13 @@ class Backup:
             self._run(RESTORE)
 
     def _run(self, command: str) -> None:
-        path = f"{POSTGRES}:{os.environ['PATH']}"
+        path = f"{PROGRAMS}:{os.environ['PATH']}"
         environment = {**self.service.environment, "PATH": path}
         subprocess.run(command, shell=True, check=True, cwd=self.service.folder, env=environment)
 
 
-@pytest.mark.parametrize("told", [True, pytest.param(False, marks=pytest.mark.skipif(not LONG, reason="minutes"))])
+@pytest.mark.nightly
+@pytest.mark.parametrize("told", [True, False])
 def test_after_a_restore_every_reader_starts_anew(service: Service, room: str, told: bool) -> None:
     books, backup = Books(service), Backup(service)
     busy, quiet, idle, lost = (f"{room}.{name}" for name in ("busy", "quiet", "idle", "lost"))
@@ -101,6 +101,7 @@ def test_after_a_restore_every_reader_starts_anew(service: Service, room: str, t
     come_later(service, tokens)
 
 
+@pytest.mark.nightly
 def test_a_token_of_a_room_that_the_backup_does_not_have_gets_a_reset_later_too(service: Service, room: str) -> None:
     backup = Backup(service)
     backup.take()

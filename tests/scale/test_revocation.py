@@ -6,11 +6,11 @@ import pytest
 
 from tests.readers import Reader
 from tests.scale.books import AccessLog, Books
-from tests.scale.conftest import READERS
+from tests.scope import READERS
 from tests.service import Service, wait_until
 from tests.swarm import Swarm, SwarmReader
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.nightly]
 # Each waits for 1 to 2 s before it comes back, as docs/protocol.md says.
 BACK_SECONDS = 3 if READERS <= 200 else 8
 

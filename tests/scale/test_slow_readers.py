@@ -6,11 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.scale.books import Books
-from tests.scale.conftest import LONG
 from tests.service import Service, session_members, wait_until
 from tests.swarm import SILENCE_SECONDS, Swarm, SwarmReader
 
-pytestmark = pytest.mark.timeout(200)
+pytestmark = [pytest.mark.timeout(200), pytest.mark.nightly]
 LARGE = "w" * 7900
 
 
@@ -39,7 +38,7 @@ def test_readers_that_never_read_hurt_nobody(service: Service, books: Books, roo
                 delays.append(max(reader.at for reader in readers) - posted)
         full = memory(service)
         swarm.wait_exact(books.texts, 10)
-        for number in range(300 if LONG else 100):
+        for number in range(300):
             books.say(room, f"more {number} {LARGE}")
         swarm.wait_exact(books.texts, 10)
         after = memory(service)
@@ -50,7 +49,6 @@ def test_readers_that_never_read_hurt_nobody(service: Service, books: Books, roo
         assert sum(after.values()) - sum(before.values()) < 200
 
 
-@pytest.mark.skipif(not LONG, reason="takes a minute")
 def test_readers_that_pause_get_all_when_they_go_on(service: Service, books: Books, room: str) -> None:
     books.say(room)
     readers = [SwarmReader([room], documented=number % 2 == 0) for number in range(20)]

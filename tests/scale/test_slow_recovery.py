@@ -1,6 +1,5 @@
 """A backend that takes its time: recoveries that overlap stay apart, and what overflows meanwhile is repaired."""
 
-import os
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -9,11 +8,11 @@ import pytest
 
 from tests.scale.books import AccessLog, Books
 from tests.scale.lossy import Lossy, on_time
-from tests.service import Service, free_port
+from tests.service import Service, free_port, wait_until
 from tests.swarm import Swarm, SwarmReader
 
-pytestmark = pytest.mark.timeout(500)
-SECONDS = float(os.environ.get("SCALE_OVERLAP_SECONDS", "15"))
+pytestmark = [pytest.mark.timeout(500), pytest.mark.nightly]
+SECONDS = 15.0
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +26,9 @@ def service(new_database: Callable[[], str], lossy_port: int) -> Iterator[Servic
     """Publishes go through a lossy network, and recoveries are slow."""
     slow = Service(
         new_database(),
+        has_tables=True,
         WEB_ACCESS_LOG="1",
-        DJANGO_SETTINGS_MODULE="tests.scale.slow",
+        DJANGO_SETTINGS_MODULE="tests.slowed",
         GRIP_URL=f"tcp://127.0.0.1:{lossy_port}",
     )
     (slow.folder / "slow").write_text("0")
@@ -91,10 +91,12 @@ def test_what_overflows_pushpins_queue_during_a_slow_recovery_is_repaired(
 ) -> None:
     books.say(room)
     slow(20)
+    (service.folder / "recovering").unlink(missing_ok=True)
     readers = [SwarmReader([room], documented=number % 2 == 0) for number in range(60)]
     with Swarm(service.url, readers) as swarm:
         swarm.wait_live()
-        time.sleep(1.3)  # a second after a channel's first subscription Pushpin asks: it is at it now
+        # A second after a channel's first subscription Pushpin asks: it is at it now.
+        wait_until((service.folder / "recovering").exists, 10, "the recovery")
         posted = books.say_many(room, [f"burst {number}" for number in range(250)])
         slow(0.6)
         time.sleep(1)

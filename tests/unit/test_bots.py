@@ -27,8 +27,8 @@ class TestBots:
         assert alice.get("/accounts/bots/").json() == {"bots": [{"username": "robo", "name": "Robo Bot"}]}
         made = alice.post("/accounts/bots/robo/tokens/", {"name": "x", "scopes": "read post"}).json()
         client = bearer(made["token"])
-        assert client.get("/accounts/me/").json() | {"name": ""} == {
-            "username": "robo", "name": "", "guest": False, "bot": True, "staff": False
+        assert client.get("/accounts/me/").json() | {"id": "", "name": ""} == {
+            "id": "", "username": "robo", "name": "", "guest": False, "bot": True, "staff": False
         }  # fmt: skip
         said = client.post("/rooms/Open/messages/", {"text": "beep"}).json()
         assert (said["from"], said["verified"], said["bot"]) == ("Robo Bot", True, True)

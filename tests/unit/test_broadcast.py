@@ -215,3 +215,10 @@ class TestPage:
         assert "broadcast" not in alice.get("/rooms/", headers={"Accept": "text/html"}).text
         assert Client().get("/-/broadcast/").status_code == 303
         assert heard() == []
+
+    def test_who_is_signed_out_meanwhile_gets_the_text_back(self, world: dict[str, Room], curl: Client) -> None:
+        fields = {"text": "long and dear", "which": "all", "sure": "1"}
+        refused = curl.post("/-/broadcast/", fields, headers={"Accept": "text/html"})
+        assert (refused.status_code, "long and dear" in refused.text) == (401, True)
+        assert "/accounts/sign-in/" in refused.text
+        assert not Message.objects.exists()

@@ -94,7 +94,7 @@ class TestPrune:
         fill(room, [3, 1])
         Message.objects.create(room=room, eid=1, name="ann", text="hi", poster="n:ann")
         call_command("prune")
-        assert capsys.readouterr().out == "1 events removed, 0 guests removed\n"
+        assert capsys.readouterr().out == "1 events removed, 0 guests removed, 0 visitors' rooms emptied\n"
         assert (Event.objects.count(), Message.objects.count()) == (1, 1)
 
 

@@ -52,6 +52,7 @@ class TestMembers:
             first.json()
             == second.json()
             == {
+                "id": people["charlie"].public_id,
                 "username": "charlie",
                 "name": "charlie",
                 "role": "member",
@@ -260,6 +261,7 @@ class TestRoomsOfTwo:
 
 def test_oneself(people: dict[str, User], curl: Client) -> None:
     assert sign_in(people["sam"]).get("/accounts/me/").json() == {
+        "id": people["sam"].public_id,
         "username": "sam",
         "name": "sam",
         "guest": False,

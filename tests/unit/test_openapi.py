@@ -18,6 +18,7 @@ from schemathesis.checks import (
 from chat import actions
 from chat.models import Membership, Room, User
 from server.wsgi import application
+from tests.scope import API_EXAMPLES
 
 schema = schemathesis.openapi.from_wsgi("/api/openapi.json", application)
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -36,14 +37,14 @@ def test_every_schema_has_a_name_of_its_own() -> None:
 
 @pytest.mark.django_db
 @schema.parametrize()
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=API_EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_one_that_the_schema_names(case: schemathesis.Case) -> None:
     case.call_and_validate(checks=CHECKS, headers={"Host": "localhost"})
 
 
 @pytest.mark.django_db
 @schema.parametrize()
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=API_EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 def test_and_so_for_somebody_who_may_do_everything_in_a_room_that_is_there(
     case: schemathesis.Case, people: dict[str, User]
 ) -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from chat import outbound
 from tests.receiver import HOST, NETWORK, Receiver
+from tests.scope import FUZZ_EXAMPLES
 
 PUBLIC = ["1.1.1.1", "8.8.8.8", "93.184.215.14", "2606:4700:4700::1111", "2a00:1450:4001:81b::200e", "64:ff9b::8.8.8.8"]
 CLOSED = """
@@ -130,7 +131,7 @@ def test_what_is_one_is_read(url: str, host: str, port: int, path: str) -> None:
 @example("http://[::ffff:1.2.3.4%a]/")
 @example("http://\u2100.com/")
 @example("http://xn--/")
-@hypothesis_settings(deadline=None, max_examples=300)
+@hypothesis_settings(deadline=None, max_examples=FUZZ_EXAMPLES)
 def test_whatever_is_given_as_an_address_is_read_or_refused_in_words(url: str) -> None:
     try:
         target = outbound.parse_url(url)

@@ -43,6 +43,7 @@ def test_the_first_post_makes_the_room_in_every_body_format(curl: Client, body: 
         "id": 1,
         "room": "den",
         "from": "ann",
+        "author": None,
         "date": actions.iso(Message.objects.get().created),
         "text": "hi",
         "type": 0,

@@ -112,7 +112,7 @@ class TestPeople:
             answer = curl.get("/rooms/den/people/").json()
         assert answer["count"] == 2
         assert [person["username"] for person in answer["people"]] == ["bob", "alice"]
-        assert set(answer["people"][0]) == {"username", "name", "guest", "since"}
+        assert set(answer["people"][0]) == {"id", "username", "name", "guest", "since"}
 
     def test_a_closed_account_is_not_listed(self, curl: Client, alice: User, den: Room) -> None:
         self.enter(den, alice)

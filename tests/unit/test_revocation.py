@@ -83,7 +83,7 @@ class TestRevoke:
         make_room(visibility="private", members=(people["bob"],))
         make_room("open", members=(people["bob"],))
         long_ago = timezone.now() - timedelta(days=90)
-        User.objects.filter(username="bob").update(is_guest=True, date_joined=long_ago, last_seen_at=long_ago)
+        User.objects.filter(username="bob").update(is_guest=True, date_joined=long_ago, left_at=long_ago)
         actions.people.prune_guests(timezone.now() - timedelta(days=30))
         assert dict(Room.objects.values_list("name", "rights"))["den"] == 2
         assert not User.objects.filter(username="bob").exists()

@@ -31,10 +31,17 @@ class TestChange:
         assert not Closing.objects.exists()
 
     def test_what_changes_nothing_makes_no_event(self, alice: Client) -> None:
-        for body in ({}, {"title": "Open"}, {"archived": False}, {"visibility": "open", "topic": ""}, {"title": None}):
+        for body in ({"title": "Open"}, {"archived": False}, {"visibility": "open", "topic": ""}, {"title": None}):
             assert alice.patch("/rooms/open/", body, JSON).status_code == 200
         assert not Event.objects.exists()
         assert Room.objects.get(name="Open").counter == 0
+
+    def test_what_was_meant_for_a_part_of_it_is_refused_and_a_whole_room_is_taken(self, alice: Client) -> None:
+        for body in ({}, {"role": "owner"}, {"text": "hi"}, {"enabled": False}, {"tittle": "x", "name": "y"}):
+            response = alice.patch("/rooms/open/", body, JSON)
+            assert (response.status_code, response.json()["code"]) == (400, "PARAMETER_INVALID")
+        read = alice.get("/rooms/open/").json()
+        assert alice.patch("/rooms/open/", read | {"title": "As read"}, JSON).json() == read | {"title": "As read"}
 
     def test_a_form_will_do(self, alice: Client) -> None:
         form = "application/x-www-form-urlencoded"
@@ -114,7 +121,7 @@ class TestChange:
         sam = sign_in(people["sam"])
         for visibility in ("private", "staff"):
             assert sam.patch("/rooms/default/", {"visibility": visibility}, JSON).status_code == 403
-        assert sam.delete("/rooms/default/").status_code == 403
+        assert sam.delete("/rooms/default/?confirm=default").status_code == 403
         room = Room.objects.get()
         assert (room.name, room.visibility, room.deleted_at, room.rights) == ("default", "open", None, 1)
 
@@ -130,9 +137,9 @@ class TestDelete:
     ) -> None:
         curl.post("/rooms/open/messages/", {"from": "zoe", "text": "hi"})
         alice = sign_in(people["alice"])
-        assert alice.delete("/rooms/open/").status_code == 204
+        assert alice.delete("/rooms/open/?confirm=open").status_code == 204
         assert (Message.objects.count(), Event.objects.count(), Closing.objects.count()) == (0, 0, 1)
-        assert alice.delete("/rooms/open/").json()["code"] == "ROOM_INVALID"
+        assert alice.delete("/rooms/open/?confirm=open").json()["code"] == "ROOM_INVALID"
         assert curl.get("/rooms/open/messages/").status_code == 404
         assert curl.post("/rooms/open/messages/", {"from": "zoe", "text": "hi"}).status_code == 404
         assert alice.post("/rooms/", {"name": "open"}, JSON).json()["code"] == "ROOM_TAKEN"

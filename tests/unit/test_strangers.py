@@ -464,14 +464,17 @@ def test_the_whole_way_by_rest(visitors: list[User]) -> None:
     assert (waiting["state"], waiting["pair"], waiting["look-again"]) == ("waiting", None, strangers.LOOK_ABSENT)
     pair = ben.post("/strangers/").json()["pair"]
     state = ann.get("/strangers/").json()
+    own = state["pair"].pop("id")
     assert state["pair"] == {"room": pair["room"], "name": pair["partner"], "partner": pair["name"]}
+    assert own != pair["id"]
     assert state["last-event-id"] == f"room-{state['room']}:2"
     said = ann.post(f"/rooms/{pair['room']}/messages/", {"text": "hello"})
-    assert (said.status_code, said.json()["from"]) == (201, pair["partner"])
+    assert (said.status_code, said.json()["from"], said.json()["author"]) == (201, pair["partner"], own)
     read = ben.get(f"/rooms/{pair['room']}/messages/").json()["messages"]
     assert [one["text"] for one in read] == ["hello"]
     assert ben.post("/strangers/here/").json()["state"] == "paired"
-    assert ann.delete("/strangers/").status_code == 204
+    assert ann.delete(f"/strangers/?confirm={pair['room']}").status_code == 204
+    assert ann.delete("/strangers/").status_code == 204  # nobody is left to leave
     assert ben.get("/strangers/").json()["reason"] == "partner-left"
     alone = ben.post(f"/rooms/{state['room']}/messages/", {"text": "hello?"})
     assert (alone.status_code, alone.json()["code"]) == (404, "ROOM_INVALID")  # Ann's own room
@@ -480,7 +483,7 @@ def test_the_whole_way_by_rest(visitors: list[User]) -> None:
     assert ben.post("/strangers/next/").json()["state"] == "waiting"
     assert ben.post("/strangers/report/", {"reason": "no"}).json()["state"] == "waiting"
     assert ben.post("/strangers/block/").json()["state"] == "waiting"
-    assert ben.delete("/strangers/block/").status_code == 204
+    assert ben.delete("/strangers/block/?confirm=all").status_code == 204
 
 
 def test_nothing_says_who_the_partner_is(visitors: list[User]) -> None:

@@ -45,7 +45,7 @@ def delete(user: User) -> None:
 
 
 def prune(user: User) -> None:
-    User.objects.filter(pk=user.pk).update(is_guest=True, last_seen_at=timezone.now() - timedelta(days=99))
+    User.objects.filter(pk=user.pk).update(is_guest=True, left_at=timezone.now() - timedelta(days=99))
     assert actions.prune_guests(timezone.now() - timedelta(days=30)) == 1
 
 

@@ -1,9 +1,9 @@
 """A minimal chat on Django Channels: two uvicorn workers hold the sockets, Redis carries messages between them."""
 
-import json
 import subprocess
 from typing import Any
 
+from benchmarks.load import posters
 from benchmarks.peers.peer import PEERS_PYTHON, Peer
 from tests.service import ROOT, free_port
 
@@ -38,9 +38,7 @@ class Multichat(Peer):
     def wait_ready(self) -> None:
         """Wait until a socket opens and a message is stored."""
         order = {**self.post_order("ready"), "posters": 1, "number": 1, "seconds": 20}
-        load = [str(PEERS_PYTHON), "-m", "benchmarks.load.posters", json.dumps(order)]
-        answer = subprocess.run(load, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-        assert json.loads(answer)["stored"] == 1, self.log_tail()
+        assert posters.run(order)["stored"] == 1, self.log_tail()
 
     def _command(self, name: str) -> list[str]:
         if name == "redis":

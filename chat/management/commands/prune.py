@@ -1,4 +1,5 @@
-"""manage.py prune: remove what is old: events of the log (messages stay), idle guests, sessions that are over."""
+"""manage.py prune: remove what is old: events of the log (messages stay), idle guests, sessions that are over, and what
+was said in quiet rooms of visitors."""
 
 import logging
 import signal
@@ -25,7 +26,7 @@ logger = logging.getLogger(__name__)
 class Command(BaseCommand):
     """Prunes once, or every so often until it is told to end."""
 
-    help = "Remove events older than RETENTION_HOURS, idle guests, sessions and counts of limits that are over."
+    help = "Remove what is over: old events, sessions, held names, counts, idle guests; empty quiet visitors' rooms."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """--every SECONDS keeps it running."""
@@ -34,8 +35,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Prune."""
         if not options["every"]:
-            events, guests = self._prune()
-            self.stdout.write(f"{events} events removed, {guests} guests removed")
+            events, guests, rooms = self._prune()
+            self.stdout.write(f"{events} events removed, {guests} guests removed, {rooms} visitors' rooms emptied")
             return
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         while True:
@@ -46,13 +47,15 @@ class Command(BaseCommand):
                 close_old_connections()
             time.sleep(options["every"])
 
-    def _prune(self) -> tuple[int, int]:
+    def _prune(self) -> tuple[int, int, int]:
         now = timezone.now()
         events = eventlog.prune(now - timedelta(hours=settings.RETENTION_HOURS))
         guests = actions.prune_guests(now - timedelta(days=settings.GUEST_DAYS))
+        actions.prune_held_names(now)
+        rooms = actions.empty_quiet_rooms(now - timedelta(days=settings.VISITOR_ROOM_DAYS))
         actions.prune_strangers()
         actions.forget_closings(now - CLOSINGS_KEPT)
         prune_tallies(now)
         prune_deliveries(now)
         SessionStore.clear_expired()
-        return events, guests
+        return events, guests, rooms

@@ -1,6 +1,16 @@
 import { wordsOf } from "./deliver.js";
 import { createEditor } from "./editor.js";
-import { authorOf, dateOf, textOf } from "./message.js";
+import { asMe, identity } from "./identity.js";
+import { createKept } from "./kept.js";
+import { dateOf, nameOf, textOf } from "./message.js";
+
+/** The name of a message, in a sentence: no translator changes it. */
+function named(element) {
+  const name = document.createElement("bdi");
+  name.translate = false;
+  name.textContent = nameOf(element);
+  return name;
+}
 
 /** What people write: lines of the service can't be changed. */
 const PEOPLE = 3;
@@ -12,14 +22,14 @@ const MUTES = [["10 minutes", 10], ["1 hour", 60], ["1 day", 1440]];
  * @param {HTMLElement} scroller the log
  * @param {object} options
  * @param {string} options.base `/rooms/<room>/`
- * @param {string} options.me the shown name of who is signed in, "" for nobody
+ * @param {string} options.me the reader's id as an author, "" for a visitor, who can change nothing
  * @param {boolean} options.isModerator
  * @param {number} options.editMinutes
  * @param {(message: object) => void} options.change told of the message as it is now
  * @returns {(element: HTMLElement) => void} see Log
  */
 export function createActions(scroller, { base, me, isModerator, editMinutes, change }) {
-  const isMine = (element) => me !== "" && element.dataset.verified === "true" && authorOf(element) === me;
+  const isMine = (element) => me !== "" && element.dataset.author === me;
   const isInTime = (element) => Date.now() - dateOf(element) < editMinutes * 60_000;
   const idOf = (element) => Number(element.dataset.id);
   const buttonOf = (element) => element.querySelector(".more");
@@ -27,7 +37,10 @@ export function createActions(scroller, { base, me, isModerator, editMinutes, ch
   function offer(element) {
     const isOffered = !element.hasAttribute("data-deleted") && Number(element.dataset.type) <= PEOPLE;
     buttonOf(element).hidden = !isOffered || !(isModerator || isMine(element));
-    if (!isOffered) close(element);
+    if (!isOffered) {
+      close(element);
+      keptOf(element).text = "";
+    } else if (isMine(element) && isInTime(element) && keptOf(element).text) goOn(element);
   }
 
   function choicesOf(element) {
@@ -49,7 +62,7 @@ export function createActions(scroller, { base, me, isModerator, editMinutes, ch
     element.querySelector(".actions")?.remove();
     const row = document.getElementById("actions-template").content.firstElementChild.cloneNode(true);
     const line = row.querySelector("[data-words]");
-    line.hidden = !words;
+    line.hidden = !words.length;
     line.toggleAttribute("data-refusal", isRefusal);
     const buttons = [...choices, ["Cancel", () => leave(element)]].map(([label, work]) => {
       const button = document.createElement("button");
@@ -61,7 +74,7 @@ export function createActions(scroller, { base, me, isModerator, editMinutes, ch
     });
     row.append(...buttons);
     element.append(row);
-    line.textContent = words; // after it is on the page, so that it is read out
+    line.append(...[words].flat()); // after it is on the page, so that it is read out
     buttonOf(element).setAttribute("aria-expanded", "true");
     buttons[0].focus({ preventScroll: true });
     row.scrollIntoView({ block: "nearest" });
@@ -77,13 +90,18 @@ export function createActions(scroller, { base, me, isModerator, editMinutes, ch
     buttonOf(element).focus({ preventScroll: true });
   }
 
+  const keptOf = (element) => createKept(`edit of ${base}messages/${idOf(element)}/`, me);
+
+  const saveOf = (element) => (text) => ask("PATCH", `messages/${idOf(element)}/`, { text }, change);
+
   function edit(element) {
     close(element);
-    createEditor(element, textOf(element), async (text) => {
-      const refusal = await ask("PATCH", `messages/${idOf(element)}/`, { text }, change);
-      if (!refusal) leave(element);
-      return refusal;
-    });
+    createEditor(element, textOf(element), keptOf(element), saveOf(element));
+  }
+
+  /** What was being written when the page went goes on, without taking the focus. */
+  function goOn(element) {
+    if (element.dataset.editing === undefined) createEditor(element, textOf(element), keptOf(element), saveOf(element), false);
   }
 
   function askDelete(element) {
@@ -97,12 +115,12 @@ export function createActions(scroller, { base, me, isModerator, editMinutes, ch
 
   function askMute(element) {
     const work = (minutes) => () => finish(element, restrict(element, "mute", minutes), "Muted.");
-    show(element, `For how long may ${authorOf(element)} not post here?`, MUTES.map(([label, minutes]) => [label, work(minutes)]));
+    show(element, ["For how long may ", named(element), " not post here?"], MUTES.map(([label, minutes]) => [label, work(minutes)]));
   }
 
   function askBan(element) {
     const work = () => finish(element, restrict(element, "ban"), "Banned. The settings of the room undo it.");
-    show(element, `Ban ${authorOf(element)} from this room?`, [["Ban", work]]);
+    show(element, ["Ban ", named(element), " from this room?"], [["Ban", work]]);
   }
 
   function restrict(element, kind, minutes) {
@@ -116,10 +134,11 @@ export function createActions(scroller, { base, me, isModerator, editMinutes, ch
 
   /** Asks the service. Returns why not, in words, or "". */
   async function ask(method, path, body, done = () => {}) {
-    const json = { Accept: "application/json", ...(body && { "Content-Type": "application/json" }) };
+    const json = { Accept: "application/json", ...asMe, ...(body && { "Content-Type": "application/json" }) };
     try {
       const answer = await fetch(base + path, { method, headers: json, body: body && JSON.stringify(body) });
       const data = answer.status === 204 ? null : await answer.json().catch(() => null);
+      if (answer.status === 401 || data?.code === "PERSON_CHANGED") identity.check();
       if (!answer.ok) return wordsOf(data, answer.status);
       done(data);
       return "";

@@ -1,13 +1,12 @@
 import { Follower } from "./follower.js";
 import { createMembers } from "./members.js";
-import { keepName } from "./names.js";
-import { loadAgain, pageOf, queryOf } from "./page.js";
+import { keepVisitor, loadAgain, pageOf, queryOf } from "./page.js";
 import { Room } from "./room.js";
 import { createUnread } from "./title.js";
 
 const element = document.querySelector("[data-chat]");
 const page = pageOf(element);
-const unread = createUnread();
+const unread = createUnread(`${element.dataset.roomTitle} · Corkboard`);
 const room = new Room(element, {
   ...page,
   focus: true,
@@ -34,9 +33,9 @@ const follower = new Follower({
 const members = element.querySelector("[data-members]");
 if (members) {
   members.hidden = false;
-  createMembers(members, `/rooms/${encodeURIComponent(room.name)}/members/`, element.dataset.username);
+  createMembers(members, `/rooms/${encodeURIComponent(room.name)}/members/`);
 }
-if (!page.me) keepName(page.user);
+keepVisitor(page);
 
 // A page of earlier messages is for readers without scripts; following the room from there would leave a hole.
 if (new URLSearchParams(location.search).has("before")) {

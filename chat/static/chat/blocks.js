@@ -1,4 +1,5 @@
 import { wordsOf } from "./deliver.js";
+import { asMe } from "./identity.js";
 
 const WHEN = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
@@ -12,7 +13,7 @@ export function createBlocks(details) {
   const words = details.querySelector("[data-blocks-words]");
 
   async function ask(method, path, what) {
-    const answer = await fetch(`/strangers/block/${path}`, { method, headers: { Accept: "application/json" } }).catch(() => null);
+    const answer = await fetch(`/strangers/block/${path}`, { method, headers: { Accept: "application/json", ...asMe } }).catch(() => null);
     const data = await answer?.json().catch(() => null);
     words.textContent = answer ? (answer.ok ? what : wordsOf(data, answer.status)) : "The server can't be reached. Try again.";
     return answer?.ok ? (data ?? {}) : null;
@@ -30,8 +31,9 @@ export function createBlocks(details) {
     const [button, time] = [item.querySelector("button"), item.querySelector("time")];
     item.querySelector("bdi").textContent = name ?? "A stranger";
     time.dateTime = date;
-    time.textContent = WHEN.format(new Date(date));
-    button.setAttribute("aria-label", `Unblock ${name ?? "a stranger"}, blocked ${time.textContent}`);
+    const when = WHEN.format(new Date(date));
+    time.textContent = when;
+    button.setAttribute("aria-label", `Unblock ${name ?? "a stranger"}, blocked ${when}`);
     button.addEventListener("click", () => unblock(id, button));
     return item;
   }

@@ -1,6 +1,6 @@
 import { Follower } from "./follower.js";
-import { keepName } from "./names.js";
-import { loadAgain, pageOf, queryOf } from "./page.js";
+import { me } from "./identity.js";
+import { keepVisitor, loadAgain, pageOf, queryOf } from "./page.js";
 import { Presence } from "./presence.js";
 import { Room } from "./room.js";
 import { createTabs } from "./tabs.js";
@@ -15,7 +15,7 @@ const page = pageOf(element);
 const query = queryOf(page);
 const unread = createUnread();
 const rooms = new Map();
-const presence = page.me ? new Presence({ polls: page.transport === "long-poll" }) : null;
+const presence = me ? new Presence({ polls: page.transport === "long-poll" }) : null;
 const tabs = createTabs(element.querySelector("[data-tabs]"), columns);
 
 const follower = new Follower({
@@ -88,7 +88,8 @@ async function join(name) {
 
 /** The room's part of the page that the server makes of it alone: there is one source of markup. */
 async function load(name) {
-  const answer = await fetch(addressOf([name]), { headers: { Accept: "text/html" } });
+  const visitor = me ? "" : `&${new URLSearchParams({ user: page.user })}`;
+  const answer = await fetch(addressOf([name]) + visitor, { headers: { Accept: "text/html" } });
   const other = new DOMParser().parseFromString(await answer.text(), "text/html");
   const section = other.querySelector("[data-room]");
   if (!section) throw new Error(other.querySelector("[data-refusal], .lead")?.textContent ?? "The room could not be opened.");
@@ -108,7 +109,7 @@ form.addEventListener("submit", (event) => {
   return name && join(name).catch((error) => say(error instanceof TypeError ? "The server can't be reached." : error.message, true));
 });
 
-if (!page.me) keepName(page.user);
+keepVisitor(page);
 const first = [...columns.querySelectorAll("[data-room]")].map((section, index) => enter(section, index === 0));
 arranged();
 if (first.length) follower.add(...first);

@@ -1,3 +1,6 @@
+import { actingAs, me } from "./identity.js";
+import { createKept } from "./kept.js";
+
 /** The counter shows when less than this share of the limit is left. */
 const NEAR_LIMIT = 0.1;
 
@@ -14,7 +17,7 @@ const NEAR_LIMIT = 0.1;
 export function createComposer(form, max, onSend, focus = true) {
   const field = form.elements.text;
   const count = form.querySelector("[data-count]");
-  const draftKey = keyOf(form.action);
+  const draft = draftAt(form.action);
   // Cutting off a pasted text silently would be worse than saying that it is too long.
   field.removeAttribute("maxlength");
 
@@ -25,7 +28,7 @@ export function createComposer(form, max, onSend, focus = true) {
     count.toggleAttribute("data-over", left < 0);
     field.setAttribute("aria-invalid", String(left < 0));
     fit(field);
-    remember(draftKey, field.value);
+    draft.text = field.value;
   }
 
   function submit() {
@@ -64,7 +67,7 @@ export function createComposer(form, max, onSend, focus = true) {
   field.addEventListener("input", changed);
   // The button must not take the focus: on a phone that would close the keyboard.
   form.querySelector(".send").addEventListener("pointerdown", (event) => event.preventDefault());
-  field.value ||= recall(draftKey);
+  field.value ||= draft.text;
   changed();
   if (focus && matchMedia("(hover: hover)").matches) field.focus({ preventScroll: true });
   function restore(text) {
@@ -81,14 +84,19 @@ export function createComposer(form, max, onSend, focus = true) {
  * @param {string} to
  */
 export function moveDraft(from, to) {
-  const [old, next] = [from, to].map((name) => keyOf(new URL(`/rooms/${encodeURIComponent(name)}/messages/`, location.href)));
-  const text = recall(old);
-  if (text) remember(next, text);
-  remember(old, "");
+  const [old, next] = [from, to].map((name) => draftAt(new URL(`/rooms/${encodeURIComponent(name)}/messages/`, location.href)));
+  if (old.text) next.text = old.text;
+  old.text = "";
 }
 
-function keyOf(action) {
-  return `corkboard draft ${action}`;
+/** Of the reader; what they wrote as a visitor before they signed in is still theirs. */
+function draftAt(action) {
+  const [draft, visitors] = [actingAs, "visitor"].map((whose) => createKept(`draft ${action}`, whose));
+  if (me && visitors.text) {
+    draft.text ||= visitors.text;
+    visitors.text = "";
+  }
+  return draft;
 }
 
 /** For browsers without field-sizing: as high as the text. */
@@ -96,20 +104,4 @@ function fit(field) {
   if (CSS.supports("field-sizing", "content")) return;
   field.style.blockSize = "auto";
   field.style.blockSize = `${field.scrollHeight}px`;
-}
-
-function remember(key, text) {
-  try {
-    sessionStorage.setItem(key, text);
-  } catch {
-    // A draft that can't be kept is no reason to stop writing.
-  }
-}
-
-function recall(key) {
-  try {
-    return sessionStorage.getItem(key) ?? "";
-  } catch {
-    return "";
-  }
 }

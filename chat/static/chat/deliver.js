@@ -1,4 +1,5 @@
 import { backoff, between } from "./backoff.js";
+import { asMe } from "./identity.js";
 
 const TRIES = 5;
 const ANSWER_MS = 10_000;
@@ -71,7 +72,7 @@ async function post(url, { key, from, text, type = "0" }) {
   try {
     return await fetch(url, {
       method: "POST",
-      headers: { Accept: "application/json", "Idempotency-Key": key },
+      headers: { Accept: "application/json", "Idempotency-Key": key, ...asMe },
       body: new URLSearchParams({ from, text, type }),
       signal: given.signal,
     });

@@ -1,10 +1,12 @@
 /**
  * Puts a form in the place of a message's text. Enter saves, Escape leaves the text as it was.
  * @param {HTMLElement} element a message
- * @param {string} text
+ * @param {string} text as it was written
+ * @param {{text: string}} kept what was being written before, and is again
  * @param {(text: string) => Promise<string>} save returns why not, in words, or ""
+ * @param {boolean} [focus] whether to go there
  */
-export function createEditor(element, text, save) {
+export function createEditor(element, text, kept, save, focus = true) {
   closeEditor(element);
   const form = document.getElementById("edit-template").content.firstElementChild.cloneNode(true);
   const field = form.elements.text;
@@ -22,6 +24,7 @@ export function createEditor(element, text, save) {
   }
 
   function leave() {
+    kept.text = "";
     closeEditor(element);
     element.querySelector(".more").focus({ preventScroll: true });
   }
@@ -38,9 +41,11 @@ export function createEditor(element, text, save) {
     event.preventDefault();
     return submit();
   });
+  field.addEventListener("input", () => (kept.text = field.value === text ? "" : field.value));
   element.querySelector(".note").append(form);
   element.dataset.editing = "";
-  field.value = text;
+  field.value = kept.text || text;
+  if (!focus) return;
   field.focus({ preventScroll: true });
   form.scrollIntoView({ block: "nearest" });
 }

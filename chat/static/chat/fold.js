@@ -8,7 +8,7 @@ const LONG_LINES = 18;
  * @param {HTMLElement} element a message
  */
 export function foldLong(element) {
-  const text = element.querySelector(".text").textContent;
+  const { text } = element.dataset;
   if (text.length <= LONG_CHARS && text.split("\n").length <= LONG_LINES) return;
   const note = element.querySelector(".note");
   const button = document.getElementById("unfold-template").content.firstElementChild.cloneNode(true);

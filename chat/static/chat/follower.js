@@ -1,3 +1,5 @@
+import { backoff } from "./backoff.js";
+import { identity } from "./identity.js";
 import { createStatus } from "./status.js";
 import { eventsUrl, Stream } from "./stream.js";
 import { connect as auto } from "./transports/auto.js";
@@ -7,6 +9,9 @@ import { connect as websocket } from "./transports/websocket.js";
 import { wordsOf } from "./deliver.js";
 
 const TRANSPORTS = { sse, "long-poll": longPoll, websocket };
+/** A refusal can be older than what it is about, as when somebody is back by then. So often in a row it is not. */
+const REFUSALS_MAX = 4;
+const SIGNED_OUT = { state: "away", text: "Signed out" };
 
 /** Follows all rooms of a page on one connection, and gives each what is its own. */
 export class Follower {
@@ -14,6 +19,8 @@ export class Follower {
   #stream = null;
   #connect;
   #show;
+  #status = { state: "connecting" };
+  #refusals = 0;
   #reload;
 
   /**
@@ -24,7 +31,14 @@ export class Follower {
    */
   constructor({ transport, status, reload }) {
     this.#connect = TRANSPORTS[transport] ?? auto;
-    this.#show = createStatus(status);
+    const show = createStatus(status);
+    const say = () => show(identity.isAway ? SIGNED_OUT : this.#status);
+    identity.onChange(say);
+    this.#show = (next) => {
+      this.#status = next;
+      if (next.state === "online") this.#refusals = 0;
+      say();
+    };
     this.#reload = reload;
   }
 
@@ -74,14 +88,27 @@ export class Follower {
     else this.#rooms.get(String(event.data.room).toLowerCase())?.take(event);
   }
 
-  /** The refusal of one room ends the stream of all: find out which, and go on with the others. */
+  /**
+   * The refusal of one room ends the stream of all: find out which, and go on with the others. Nothing is lost to who
+   * is only signed out: when they are back, all goes on where it was.
+   */
   async #refused(status) {
+    if (await identity.check()) {
+      this.#show(status);
+      await identity.back();
+      return this.#goOn();
+    }
     const rooms = [...this.#rooms.values()];
-    const reasons = rooms.length === 1 ? [status.text] : await Promise.all(rooms.map(reasonOf));
+    const reasons = await Promise.all(rooms.map(reasonOf));
     const lost = rooms.filter((room, index) => reasons[index] && this.#rooms.delete(room.key));
     for (const room of lost) room.close(reasons[rooms.indexOf(room)]);
-    if (lost.length && this.#rooms.size) this.#follow();
-    else this.#show(lost.length ? { ...status, text: "No longer connected." } : status); // why, the room says itself
+    if (lost.length && this.#rooms.size) return this.#follow();
+    if (!lost.length && ++this.#refusals < REFUSALS_MAX) return setTimeout(() => this.#goOn(), backoff(this.#refusals));
+    return this.#show(lost.length ? { ...status, text: "No longer connected." } : status); // why, the room says itself
+  }
+
+  #goOn() {
+    this.#stream?.start(this.#stream.token);
   }
 }
 

@@ -1,5 +1,6 @@
 import { between } from "./backoff.js";
 import { createDisclosure } from "./disclosure.js";
+import { me } from "./identity.js";
 
 /** How soon the names follow a change that is said: everybody hears it at once, so not all ask at once. */
 const SOON_MS = [200, 1500];
@@ -13,11 +14,10 @@ const COMING_MS = 4000;
  * Who is in a room right now: their number, and their names for who opens the list.
  * @param {HTMLDetailsElement} details
  * @param {string} url of the people
- * @param {string} me the user name of who is signed in, "" for nobody
  * @returns {{changed: (count?: number) => void, close: () => void}} `changed`: somebody
  *   came or went; `close`: the room is no longer read
  */
-export function createHere(details, url, me) {
+export function createHere(details, url) {
   const list = details.querySelector("ul");
   const more = details.querySelector("[data-here-more]");
   const closed = new AbortController();
@@ -37,10 +37,10 @@ export function createHere(details, url, me) {
     more.textContent = left > 0 ? `and ${left} more` : number ? "" : "Nobody with an account is here now.";
   }
 
-  function row({ username, name, guest }) {
+  function row({ id, name, guest }) {
     const item = document.getElementById("here-template").content.firstElementChild.cloneNode(true);
     item.querySelector("bdi").textContent = name;
-    item.querySelector("[data-role]").textContent = username === me ? "you" : guest ? "guest" : "";
+    item.querySelector("[data-role]").textContent = id === me ? "you" : guest ? "guest" : "";
     return item;
   }
 

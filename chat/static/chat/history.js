@@ -18,6 +18,9 @@ export function hasOlder(answer) {
 export function createHistory(holder, scroller, url, log) {
   const link = holder.querySelector("a");
   let busy = false;
+  const address = new URL(link.href);
+  address.searchParams.delete("user"); // a visitor's name is for nobody who gets the link
+  link.href = address;
 
   async function load() {
     if (busy || holder.hidden || log.firstId === undefined) return;

@@ -1,4 +1,4 @@
-import { authorOf, createDay, createMessage, dateOf, dress, identify, showBody } from "./message.js";
+import { createDay, createMessage, dateOf, dress, identify, setOwn, showBody } from "./message.js";
 import { keepPlace } from "./scroll.js";
 
 /** One author's messages within five minutes are shown as one. */
@@ -16,7 +16,7 @@ export class Log {
   #scroller;
   #list;
   #empty;
-  #user;
+  #own;
   #offer;
   #shown = new Map();
   #unseen = new Map();
@@ -24,16 +24,20 @@ export class Log {
 
   /**
    * @param {HTMLElement} scroller the log, with the server's messages in its list
-   * @param {string} user the reader's name
+   * @param {{has: (message: object) => boolean}} own which messages are the reader's own
    * @param {(element: HTMLElement) => void} offer told of each stored message that is new on the page, or changed
    */
-  constructor(scroller, user, offer) {
+  constructor(scroller, own, offer) {
     this.#scroller = scroller;
     this.#list = scroller.querySelector("[data-messages]");
     this.#empty = scroller.querySelector("[data-empty]");
-    this.#user = user;
+    this.#own = own;
     this.#offer = offer;
-    for (const element of this.#list.querySelectorAll(".message")) this.#keep(Number(element.dataset.id), dress(element));
+    for (const element of this.#list.querySelectorAll(".message")) {
+      const id = Number(element.dataset.id);
+      setOwn(element, own.has({ id, author: element.dataset.author }));
+      this.#keep(id, dress(element));
+    }
     this.#arrange();
   }
 
@@ -58,7 +62,7 @@ export class Log {
    */
   add(message) {
     if (this.has(message.id)) return false;
-    keepPlace(this.#scroller, () => this.#place(createMessage(message, this.#user), message.id));
+    keepPlace(this.#scroller, () => this.#place(createMessage(message, this.#own.has(message)), message.id));
     return true;
   }
 
@@ -82,7 +86,7 @@ export class Log {
    * @param {object} message without an id
    */
   addNotice(message) {
-    const element = createMessage({ ...message, id: this.#lastId, date: new Date().toISOString() }, this.#user);
+    const element = createMessage({ ...message, id: this.#lastId, date: new Date().toISOString() }, false);
     element.dataset.notice = "";
     keepPlace(this.#scroller, () => {
       this.#insert(element, this.#lastId);
@@ -101,7 +105,7 @@ export class Log {
     const fresh = messages.filter((message) => !this.has(message.id)).sort((a, b) => a.id - b.id);
     this.#scroller.setAttribute("aria-live", "off");
     keepPlace(this.#scroller, () => {
-      const elements = fresh.map((message) => createMessage({ ...message, ...this.#unseen.get(message.id) }, this.#user));
+      const elements = fresh.map((message) => createMessage({ ...message, ...this.#unseen.get(message.id) }, this.#own.has(message)));
       fresh.forEach((message, index) => this.#keep(message.id, elements[index]));
       this.#list.prepend(...elements);
       this.#arrange();
@@ -115,7 +119,7 @@ export class Log {
    * @returns {HTMLElement}
    */
   addPending(message) {
-    const element = createMessage({ id: "", ...message }, this.#user);
+    const element = createMessage({ id: "", ...message }, true);
     element.dataset.state = "sending";
     this.#list.append(element);
     this.#arrange(element);
@@ -123,12 +127,16 @@ export class Log {
   }
 
   /**
-   * Turns a message on its way into the stored one, in place, so that it isn't read out twice.
+   * Turns a message on its way into the stored one, in place, so that it isn't read out twice. It is the reader's own,
+   * even if the page took it for somebody else's when it came.
    * @param {HTMLElement} element from addPending
    * @param {object} message
    */
   settle(element, message) {
-    if (this.has(message.id)) return this.drop(element);
+    if (this.has(message.id)) {
+      setOwn(this.#shown.get(message.id), true);
+      return this.drop(element);
+    }
     delete element.dataset.state;
     identify(element, message);
     keepPlace(this.#scroller, () => this.#place(element, message.id));
@@ -207,13 +215,13 @@ export class Log {
 
 function areAlike(one, other) {
   const type = one.dataset.type;
-  return isOnePerson(one, other) && type === other.dataset.type && Number(type) <= PEOPLE;
+  return hasOneByline(one, other) && type === other.dataset.type && Number(type) <= PEOPLE;
 }
 
-/** An account and a visitor of its name are two. Whose name a message has is known when it is stored. */
-function isOnePerson(one, other) {
-  const isKnown = one.dataset.id && other.dataset.id;
-  return authorOf(one) === authorOf(other) && (!isKnown || one.dataset.verified === other.dataset.verified);
+/** Whether one byline is true of both: by the same author, under the same name. Visitors of one name can be two. */
+function hasOneByline(one, other) {
+  const isOne = one.dataset.author === other.dataset.author && one.hasAttribute("data-own") === other.hasAttribute("data-own");
+  return isOne && one.dataset.from === other.dataset.from;
 }
 
 function nextMessage(element) {

@@ -18,6 +18,7 @@ export function createMeeting(main, act) {
   const again = main.querySelector("[data-again]");
   const forms = [...main.querySelectorAll("[data-form]")];
   let room = null;
+  let last = "";
   const isAsking = () => forms.some((form) => !form.hidden);
   const buttonOf = (form) => main.querySelector(`[data-panel="${form.dataset.form}"]`);
 
@@ -34,8 +35,10 @@ export function createMeeting(main, act) {
     main.dataset.view = view;
     const said = document.createElement("p");
     said.append(...wordsOf(view, state, partner, again?.checked));
-    // Each change of the words is read out.
-    if (said.textContent !== words.textContent) words.replaceChildren(...said.childNodes);
+    // Each change of the words is read out. What is compared is what was said, not what a translator made of it.
+    if (said.textContent === last) return;
+    last = said.textContent;
+    words.replaceChildren(...said.childNodes);
   }
 
   for (const button of main.querySelectorAll("[data-act]")) {
@@ -95,6 +98,7 @@ function wordsOf(view, { reason, pair }, partner, isAgain) {
 
 function name(text) {
   const element = document.createElement("bdi");
+  element.translate = false;
   element.textContent = text;
   return element;
 }

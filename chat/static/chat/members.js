@@ -1,21 +1,21 @@
 import { wordsOf } from "./deliver.js";
 import { createDisclosure } from "./disclosure.js";
+import { asMe, me } from "./identity.js";
 
 /**
  * The list of a room's members, asked for when somebody opens it; from there one writes to one of them alone.
  * @param {HTMLDetailsElement} details
  * @param {string} url of the members
- * @param {string} me the user name of who is signed in, "" for nobody
  */
-export function createMembers(details, url, me) {
+export function createMembers(details, url) {
   const list = details.querySelector("ul");
   const words = details.querySelector("[data-members-words]");
 
   async function ask(address, options) {
-    const answer = await fetch(address, { ...options, headers: { Accept: "application/json" } });
+    const answer = await fetch(address, { ...options, headers: { Accept: "application/json", ...asMe } });
     const data = await answer.json().catch(() => null);
     if (!answer.ok) throw new Error(wordsOf(data, answer.status));
-    return data;
+    return { ...data, hasMore: answer.headers.has("Link") };
   }
 
   async function say(work) {
@@ -28,9 +28,9 @@ export function createMembers(details, url, me) {
   }
 
   async function load() {
-    const { members } = await ask(url);
+    const { members, hasMore } = await ask(url);
     list.replaceChildren(...members.map(row));
-    words.textContent = members.length ? "" : "Nobody has joined yet.";
+    words.textContent = hasMore ? `The first ${members.length} members.` : members.length ? "" : "Nobody has joined yet.";
   }
 
   async function write(username) {
@@ -38,12 +38,12 @@ export function createMembers(details, url, me) {
     location.assign(`/${encodeURIComponent(room.room)}`);
   }
 
-  function row({ username, name, role, bot }) {
+  function row({ id, username, name, role, bot }) {
     const item = document.getElementById("member-template").content.firstElementChild.cloneNode(true);
     item.querySelector("bdi").textContent = name;
     item.querySelector("[data-role]").textContent = [role === "member" ? "" : role, bot ? "bot" : ""].filter(Boolean).join(", ");
     const button = item.querySelector("button");
-    button.hidden = !me || username === me;
+    button.hidden = !me || id === me;
     button.setAttribute("aria-label", `Write to ${name} alone`);
     button.addEventListener("click", () => say(() => write(username)));
     return item;

@@ -12,6 +12,7 @@ const PINS = 8;
  * @typedef {object} Message
  * @property {number} id
  * @property {string} from
+ * @property {string|null} [author] the id of who said it, null for a visitor
  * @property {string} date ISO 8601, UTC
  * @property {string} text
  * @property {number} [type]
@@ -24,16 +25,27 @@ const PINS = 8;
 /**
  * A message's element, from the page's template.
  * @param {Message} message
- * @param {string} user the reader's name
+ * @param {boolean} isOwn whether it is the reader's own
  * @returns {HTMLElement}
  */
-export function createMessage(message, user) {
+export function createMessage(message, isOwn) {
   const element = document.getElementById("message-template").content.firstElementChild.cloneNode(true);
-  element.querySelector(".author").textContent = message.from;
   element.querySelector("time").dateTime = message.date;
-  element.toggleAttribute("data-own", message.from === user);
+  setOwn(element, isOwn);
   identify(element, message);
   return dress(element, message);
+}
+
+/**
+ * Marks a message as the reader's own, or not. What one wrote oneself is not translated.
+ * @param {HTMLElement} element
+ * @param {boolean} isOwn
+ */
+export function setOwn(element, isOwn) {
+  element.toggleAttribute("data-own", isOwn);
+  const text = element.querySelector(".text");
+  if (isOwn) text.translate = false;
+  else text.removeAttribute("translate");
 }
 
 /**
@@ -43,12 +55,15 @@ export function createMessage(message, user) {
  */
 export function identify(element, message) {
   element.dataset.id = message.id;
+  element.dataset.from = message.from;
+  element.dataset.author = message.author ?? "";
   element.dataset.type = message.type ?? 0;
   element.dataset.verified = message.verified ?? false;
   element.querySelector(".bot").hidden = !message.bot;
   element.querySelector(".visitor").hidden = message.verified ?? true; // of what is not stored yet nobody knows
   const time = element.querySelector("time");
   if (time.dateTime !== message.date) showTime(time, message.date);
+  showName(element);
 }
 
 /**
@@ -58,13 +73,18 @@ export function identify(element, message) {
  * @returns {HTMLElement} the same
  */
 export function dress(element, body = bodyOf(element)) {
-  const author = authorOf(element);
-  element.dataset.pin = pinOf(author);
-  element.querySelector(".pin").textContent = initialOf(author);
+  showName(element);
   showBody(element, body);
   const time = element.querySelector("time");
   showTime(time, time.dateTime);
   return element;
+}
+
+function showName(element) {
+  const name = nameOf(element);
+  element.querySelector(".author").textContent = name;
+  element.dataset.pin = pinOf(name);
+  element.querySelector(".pin").textContent = initialOf(name);
 }
 
 /**
@@ -76,7 +96,8 @@ export function showBody(element, { text, edited, deleted }) {
   unfold(element);
   if (deleted) closeEditor(element);
   const shown = element.querySelector(".text");
-  showText(shown, deleted ? "" : text);
+  element.dataset.text = deleted ? "" : text;
+  showText(shown, element.dataset.text);
   shown.hidden = Boolean(deleted);
   element.toggleAttribute("data-deleted", Boolean(deleted));
   element.querySelector(".deleted").hidden = !deleted;
@@ -88,10 +109,10 @@ export function showBody(element, { text, edited, deleted }) {
 
 /**
  * @param {HTMLElement} element a message
- * @returns {string} as it was written
+ * @returns {string} as it was written: what is shown may be translated
  */
-export function textOf(element) {
-  return element.querySelector(".text").textContent;
+export function textOf({ dataset }) {
+  return dataset.text;
 }
 
 function bodyOf(element) {
@@ -102,10 +123,10 @@ function bodyOf(element) {
 
 /**
  * @param {HTMLElement} element a message
- * @returns {string}
+ * @returns {string} the name that it was written under, to be shown. Who wrote it is told by data-author
  */
-export function authorOf(element) {
-  return element.querySelector(".author").textContent;
+export function nameOf({ dataset }) {
+  return dataset.from;
 }
 
 /**

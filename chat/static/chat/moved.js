@@ -16,12 +16,24 @@ export async function whatBecameOf(name, title, isSignedIn) {
   const there = await get(`/rooms/${encodeURIComponent(name)}/`);
   if (there?.status !== 404) return null;
   if (!isSignedIn) return { words: GONE };
-  const answer = await get(`/rooms/?${new URLSearchParams({ after: PRIVATE })}`);
-  const { rooms = [] } = answer?.ok ? await answer.json().catch(() => ({})) : {};
-  const found = rooms.filter((room) => room.visibility === "private" && room.role && room.title === title);
+  const rooms = await privateRooms();
+  const found = rooms.filter((room) => room.visibility === "private" && room.title === title);
   if (found.length !== 1) return { words: GONE, href: "/rooms/", title: "See your rooms" };
   const [{ room, role }] = found;
   return { words: "This room is private now. It goes on at", href: `/${room}`, title, room, isOwner: role === "owner" };
+}
+
+/** The private rooms that one belongs to, all pages of them. */
+async function privateRooms() {
+  const rooms = [];
+  let next = `/rooms/?${new URLSearchParams({ mine: "only", after: PRIVATE })}`;
+  while (next) {
+    const answer = await get(next);
+    if (!answer?.ok) break;
+    rooms.push(...((await answer.json().catch(() => null))?.rooms ?? []));
+    next = /<([^>]+)>; rel="next"/.exec(answer.headers.get("Link") ?? "")?.[1];
+  }
+  return rooms;
 }
 
 function get(address) {

@@ -1,23 +1,35 @@
 import { between } from "./backoff.js";
+import { me } from "./identity.js";
+import { forgetTabName, keepName } from "./names.js";
 
 /**
  * What the server says of a page with rooms.
  * @param {HTMLElement} element the one with data-chat
- * @returns {{user: string, me: string, username: string, textMax: number, editMinutes: number, transport: string|undefined}}
+ * @returns {{user: string, textMax: number, editMinutes: number, transport: string|undefined}} `user` is the name under
+ *   which the reader writes
  */
 export function pageOf({ dataset }) {
-  const { user, me = "", username = "", textMax, editMinutes, transport } = dataset;
-  return { user, me, username, transport, textMax: Number(textMax), editMinutes: Number(editMinutes) };
+  const { user, textMax, editMinutes, transport } = dataset;
+  return { user, transport, textMax: Number(textMax), editMinutes: Number(editMinutes) };
 }
 
 /**
- * The query under which a page is loaded again: who is signed in needs no name there.
- * @param {{user: string, me: string, transport: string|undefined}} page
+ * The query of a page's address. It names nobody: people hand their addresses on.
+ * @param {{transport: string|undefined}} page
  * @returns {[string, string][]}
  */
-export function queryOf({ user, me, transport }) {
-  const isNamed = !me || new URLSearchParams(location.search).has("user");
-  return [...(isNamed ? [["user", user]] : []), ...(transport ? [["transport", transport]] : [])];
+export function queryOf({ transport }) {
+  return transport ? [["transport", transport]] : [];
+}
+
+/**
+ * Takes the visitor's name out of the page's address, and keeps it for this tab: a reload is the same visitor's.
+ * @param {{user: string}} page
+ */
+export function keepVisitor({ user }) {
+  if (me) return forgetTabName();
+  document.querySelector("[data-change-name]")?.addEventListener("click", forgetTabName);
+  return keepName(user);
 }
 
 /**

@@ -1,6 +1,7 @@
 import { createActions } from "./actions.js";
 import { createHistory, hasOlder } from "./history.js";
 import { Log } from "./log.js";
+import { createOwn } from "./own.js";
 import { Outbox } from "./outbox.js";
 import { atEnd, createJump, toEnd } from "./scroll.js";
 
@@ -17,13 +18,13 @@ export class Pair {
   #onMessage;
 
   /**
-   * @param {{room: string, name: string, partner: string}} pair as the service says it
+   * @param {{room: string, name: string, id: string, partner: string}} pair as the service says it
    * @param {object} page
    * @param {number} page.editMinutes
    * @param {() => void} page.onMessage told of each message that arrives
    * @param {(text: string, words: string) => void} page.giveBack takes what can't be sent any more, and why
    */
-  constructor({ room, name, partner }, { editMinutes, onMessage, giveBack }) {
+  constructor({ room, name, id, partner }, { editMinutes, onMessage, giveBack }) {
     Object.assign(this, { name: room, partner, token: "" });
     this.#base = `/rooms/${encodeURIComponent(room)}/`;
     this.#onMessage = onMessage;
@@ -31,12 +32,13 @@ export class Pair {
     this.#scroller = this.#part("log");
     this.#scroller.setAttribute("aria-label", `Messages with ${partner}`);
     const offer = createActions(this.#scroller, {
-      ...{ base: this.#base, me: name, editMinutes, isModerator: false },
+      ...{ base: this.#base, me: id, editMinutes, isModerator: false },
       change: (message) => this.#change(message),
     });
-    this.#log = new Log(this.#scroller, name, offer);
+    const own = createOwn(`${this.#base}messages/`, id);
+    this.#log = new Log(this.#scroller, own, offer);
     this.#jump = createJump(this.#scroller, this.#part("jump"));
-    this.#outbox = new Outbox(`${this.#base}messages/`, name, this.#log, giveBack);
+    this.#outbox = new Outbox(`${this.#base}messages/`, { name, own, log: this.#log, giveBack });
   }
 
   /** The name as events know it. */

@@ -1,4 +1,5 @@
 import { backoff, between } from "./backoff.js";
+import { identity } from "./identity.js";
 import { lease } from "./lease.js";
 import { watchNetwork } from "./network.js";
 
@@ -27,6 +28,7 @@ export class Presence {
    */
   constructor({ polls = false } = {}) {
     this.#onlyPolls = this.#polls = polls;
+    identity.onChange(() => (identity.isAway ? this.#close() : this.#open(between(0, 500))));
     watchNetwork(new AbortController().signal, {
       changed: () => this.#open(between(0, 500)),
       looked: () => {},
@@ -94,6 +96,12 @@ export class Presence {
     this.#open(backoff(++this.#attempt));
   }
 
+  /** Signed out, or a room is closed to us: nothing to come back for, until we are back, or a room is left or entered. */
+  #refused() {
+    this.#close();
+    identity.check();
+  }
+
   #stream() {
     const source = new EventSource(this.#address());
     const first = setTimeout(() => {
@@ -106,8 +114,7 @@ export class Presence {
       this.#heard();
     });
     source.addEventListener("keep-alive", () => this.#heard());
-    // Signed out, or a room is closed to us: nothing to come back for, until a room is left or entered.
-    source.addEventListener("stream-error", () => this.#close());
+    source.addEventListener("stream-error", () => this.#refused());
     // An end is the usual thing, and the browser comes back by itself. It gives up at an error status.
     source.onerror = () => {
       if (source.readyState !== EventSource.CLOSED) return;
@@ -127,7 +134,7 @@ export class Presence {
       for (;;) {
         const answer = await fetch(this.#address(), { headers: { Accept: "application/json" }, signal: given.signal });
         if (answer.status >= 500) throw new Error(`status ${answer.status}`);
-        if (!answer.ok) return this.#close();
+        if (!answer.ok) return this.#refused();
         await answer.text();
         this.#attempt = 0;
         this.#heard();

@@ -2,9 +2,11 @@ import { createActions } from "./actions.js";
 import { createComposer, moveDraft } from "./composer.js";
 import { createHere } from "./here.js";
 import { createHistory } from "./history.js";
+import { me } from "./identity.js";
 import { Log } from "./log.js";
 import { whatBecameOf } from "./moved.js";
 import { Outbox } from "./outbox.js";
+import { createOwn } from "./own.js";
 import { atEnd, createJump, toEnd } from "./scroll.js";
 
 const ARCHIVED = "This room is archived: it can be read, but nobody posts in it.";
@@ -23,14 +25,11 @@ export class Room {
   #onTitle;
   #onClose;
   #onMoved;
-  #isSignedIn;
 
   /**
    * @param {HTMLElement} section with data-room and data-token, as the server made it
    * @param {object} page
    * @param {string} page.user the name under which the reader writes
-   * @param {string} page.me the shown name of who is signed in, "" for nobody
-   * @param {string} page.username their user name
    * @param {number} page.textMax
    * @param {number} page.editMinutes
    * @param {boolean} page.focus whether to begin in this room's form
@@ -39,28 +38,29 @@ export class Room {
    * @param {(room: Room) => void} [page.onClose] told that the room can't be read any more
    * @param {(room: Room, name: string) => void} page.onMoved told its owner's page under which name it goes on
    */
-  constructor(section, { user, me, username, textMax, editMinutes, focus, onMessage, onTitle, onClose = () => {}, onMoved }) {
-    const { room, token, moderator, archived } = section.dataset;
+  constructor(section, { user, textMax, editMinutes, focus, onMessage, onTitle, onClose = () => {}, onMoved }) {
+    const { room, roomTitle, token, moderator, archived } = section.dataset;
     const base = `/rooms/${encodeURIComponent(room)}/`;
     this.#section = section;
-    Object.assign(this, { name: room, token, title: this.#part("title").textContent });
+    Object.assign(this, { name: room, token, title: roomTitle });
     this.#onMessage = onMessage;
     this.#onTitle = onTitle;
     this.#onClose = onClose;
     this.#onMoved = onMoved;
-    this.#isSignedIn = Boolean(me);
     this.#scroller = this.#part("log");
     const offer = createActions(this.#scroller, {
       ...{ base, me, editMinutes, isModerator: moderator !== undefined },
       change: (message) => this.#change(message),
     });
-    this.#log = new Log(this.#scroller, user, offer);
+    const own = createOwn(`${base}messages/`);
+    this.#log = new Log(this.#scroller, own, offer);
     this.#jump = createJump(this.#scroller, this.#part("jump"));
-    this.#outbox = new Outbox(`${base}messages/`, user, this.#log);
+    const onForeign = (message) => this.#arrived(message);
+    this.#outbox = new Outbox(`${base}messages/`, { name: user, own, log: this.#log, onForeign });
     this.#composer = createComposer(this.#part("composer"), textMax, (...words) => this.#send(...words), focus);
     createHistory(this.#part("older"), this.#scroller, `${base}messages/`, this.#log);
     const here = this.#part("here");
-    if (here) this.#here = createHere(here, `${base}people/`, username);
+    if (here) this.#here = createHere(here, `${base}people/`);
     if (archived !== undefined) this.#composer.close(ARCHIVED);
   }
 
@@ -100,7 +100,7 @@ export class Room {
   }
 
   async #lookFurther() {
-    const found = await whatBecameOf(this.name, this.title, this.#isSignedIn);
+    const found = await whatBecameOf(this.name, this.title, me !== "");
     if (!found) return;
     if (found.room) moveDraft(this.name, found.room);
     this.#composer.close(found.words, found);

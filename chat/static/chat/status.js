@@ -15,6 +15,7 @@ const BACK_MS = 4000;
  */
 export function createStatus(element) {
   let state = "";
+  let said = ""; // not what is on the page, which may be translated
   let timer = 0;
   let wasOnline = false;
   const words = element.appendChild(document.createElement("span"));
@@ -27,7 +28,7 @@ export function createStatus(element) {
     state = next;
     element.dataset.state = next;
     seconds.textContent = "";
-    if (words.textContent !== text) words.textContent = text;
+    if (said !== text) words.textContent = said = text;
   }
 
   function online() {

@@ -2,6 +2,7 @@ import { createBlocks } from "./blocks.js";
 import { createComposer } from "./composer.js";
 import { wordsOf } from "./deliver.js";
 import { Follower } from "./follower.js";
+import { asMe, identity, me } from "./identity.js";
 import { createMeeting } from "./meeting.js";
 import { loadAgain, pageOf } from "./page.js";
 import { Pair } from "./pair.js";
@@ -20,7 +21,7 @@ const place = main.querySelector("[data-place]");
 const composerForm = main.querySelector("[data-composer]");
 const page = pageOf(element);
 const unread = createUnread();
-const presence = page.me ? new Presence({ polls: page.transport === "long-poll" }) : null;
+const presence = me ? new Presence({ polls: page.transport === "long-poll" }) : null;
 const composer = createComposer(composerForm, page.textMax, send, false);
 const meeting = createMeeting(main, act);
 const blocksList = main.querySelector("[data-blocks]");
@@ -122,12 +123,13 @@ async function look() {
  */
 async function act(what, body) {
   meeting.refuse("");
-  const [method, path] = { meet: ["POST", ""], next: ["POST", "next/"], leave: ["DELETE", ""], again: ["", ""] }[what] ?? ["POST", `${what}/`];
+  const leave = state.pair ? `?${new URLSearchParams({ confirm: state.pair.room })}` : "";
+  const [method, path] = { meet: ["POST", ""], next: ["POST", "next/"], leave: ["DELETE", leave], again: ["", ""] }[what] ?? ["POST", `${what}/`];
   if (what === "again") return later(state);
   const answer = await ask(method, path, body).catch(() => null);
   if (!answer) return meeting.refuse("The server can't be reached. Try again.");
-  if (!answer.ok) return meeting.refuse(answer.words);
-  if (!page.me) return location.reload(); // a guest from now on: the page as theirs
+  if (!answer.ok) return refused(answer.words);
+  if (!me) return location.reload(); // a guest from now on: the page as theirs
   if (what === "block" || what === "report") blocks.grew();
   const now = answer.state ?? (await ask("GET", "").catch(() => null))?.state;
   if (now) show(now, now["last-event-id"]);
@@ -136,8 +138,13 @@ async function act(what, body) {
   return show(now, now["last-event-id"]);
 }
 
+/** Who is signed out is told so elsewhere on the page. */
+async function refused(words) {
+  if (!(await identity.check())) meeting.refuse(words);
+}
+
 async function ask(method, path, body) {
-  const answer = await fetch(`/strangers/${path}`, { method, body, headers: { Accept: "application/json" } });
+  const answer = await fetch(`/strangers/${path}`, { method, body, headers: { Accept: "application/json", ...asMe } });
   const data = answer.status === 204 ? null : await answer.json().catch(() => null);
   return { ok: answer.ok, state: answer.ok ? data : null, words: answer.ok ? "" : wordsOf(data, answer.status) };
 }
@@ -150,7 +157,7 @@ function send(text) {
 /** Nobody is here: the service says so in words, and the text stays. */
 async function alone(text) {
   composer.restore(text);
-  const options = { method: "POST", body: new URLSearchParams({ text }), headers: { Accept: "application/json" } };
+  const options = { method: "POST", body: new URLSearchParams({ text }), headers: { Accept: "application/json", ...asMe } };
   const answer = await fetch(`/rooms/${encodeURIComponent(state.room)}/messages/`, options).catch(() => null);
   if (pair) return;
   explain(answer ? wordsOf(await answer.json().catch(() => null), answer.status) : "The server can't be reached. Your text stays here.");

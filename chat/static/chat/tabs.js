@@ -62,6 +62,7 @@ export function createTabs(list, columns) {
 
 function name(title) {
   const element = document.createElement("bdi");
+  element.translate = false;
   element.textContent = title;
   return element;
 }

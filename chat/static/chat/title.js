@@ -1,9 +1,10 @@
 /**
  * Counts messages that arrive while the page is hidden in its title: "(3) Lobby".
+ * @param {string} [first] the title, where it holds what people wrote: a translator may have changed the page's
  * @returns {{count: () => void, rename: (title: string) => void}} `count` for each message
  */
-export function createUnread() {
-  let title = document.title;
+export function createUnread(first = document.title) {
+  let title = first;
   let count = 0;
   const show = () => (document.title = count ? `(${count}) ${title}` : title);
   document.addEventListener("visibilitychange", () => {

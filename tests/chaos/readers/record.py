@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.chaos.plan import ReaderSpec
+from tests.client import own
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class Record:
 
     def take(self, event_id: str, data: Any) -> bool:
         """Keep the message of an event; False for a duplicate, or for what is no event of this reader."""
-        room, eid = own(event_id)
+        channel, eid = own(event_id)
+        room = channel.removeprefix("room-")
         if room not in self.last or (data["id"], data["room"]) != (eid, room):
             self.faults.append(f"{event_id} carries message {data['id']} of {data['room']}")
             return False
@@ -68,9 +70,3 @@ class Record:
         """It is served no more, if it was."""
         if self.live and self.live[-1][1]:
             self.live.append((time.monotonic(), False))
-
-
-def own(event_id: str) -> tuple[str, int]:
-    """The room and the number of an event, from its id or from a token of one room."""
-    room, _, number = event_id.partition(",")[0].removeprefix("room-").rpartition(":")
-    return room, int(number)

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.django_db
 
 class TestInTheChat:
     def test_who_is_signed_in_goes_straight_in_under_their_own_name(self, alice: User) -> None:
+        actions.make_room("den")
         client = sign_in(alice)
         for url in ("/", "/den", "/den?user=bob", "/default?user=x"):
             response = client.get(url)
@@ -26,6 +27,7 @@ class TestInTheChat:
         assert (posted["from"], posted["verified"]) == ("alice", True)
 
     def test_a_link_on_another_site_opens_ones_own_page(self, alice: User) -> None:
+        actions.make_room("den")
         client = Client()
         client.force_login(alice)
         link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
