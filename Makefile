@@ -4,7 +4,7 @@ VENV := .venv/bin/python
 CODE := chat server tests benchmarks manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-unit test-integration test-browser test-scale chaos bench slowest lint check-compose clean venv venv-dev packages
+.PHONY: help run test test-all test-unit test-integration test-browser test-scale chaos bench slowest lint check-compose clean venv venv-dev packages node
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -17,7 +17,7 @@ run: venv  ## set everything up and serve at http://localhost:7999/ (or PORT); C
 RESULTS := var/tests
 BESIDE := --dist loadfile --no-loadscope-reorder -n
 
-test: packages lint  ## everything that gates a change, its own set-up included: 12 minutes on two cores
+test: packages node lint  ## everything that gates a change, its own set-up included: 12 minutes on two cores
 	$(VENV) -m pytest $(BESIDE) 3 tests/unit tests/integration --junitxml $(RESULTS)/parts.xml
 	$(VENV) -m pytest tests/scale tests/chaos tests/browser/test_recovery.py --junitxml $(RESULTS)/scale.xml
 	$(VENV) -m pytest -n 2 --dist worksteal tests/browser --ignore tests/browser/test_recovery.py \
@@ -27,7 +27,7 @@ test: packages lint  ## everything that gates a change, its own set-up included:
 test-all: export TEST_ALL := 1
 test-all: test  ## the same with all that is too long for a gate, for a job at night
 
-test-unit: venv-dev  ## the tests that need no network, in seconds
+test-unit: venv-dev node  ## the tests that need no network, in seconds
 	$(VENV) -m pytest tests/unit
 
 test-integration: packages venv-dev  ## the tests on a real Pushpin, gunicorn, PostgreSQL and SQLite
@@ -62,7 +62,7 @@ check-compose:  ## is docker-compose.yml valid?
 	docker compose config --quiet
 
 clean:  ## remove the virtual environment and caches; var/, the data, stays
-	rm -rf .venv .venv-bench .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find $(CODE) -name __pycache__ -prune -exec rm -rf {} +
 
 venv:
@@ -73,3 +73,6 @@ venv-dev:
 
 packages:
 	@.ci/packages
+
+node:
+	@.ci/node

@@ -2,6 +2,7 @@
 sign out."""
 
 import logging
+import traceback
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -40,15 +41,20 @@ def readable(view: View) -> View:
             response = view(request, *args, **kwargs)
             if isinstance(response, TemplateResponse):  # lists ask the database while they are shown
                 response.render()
-        except _UNREADABLE:
+        except _UNREADABLE as error:
             if not (request.GET or request.POST or kwargs):
                 raise
             # With where it came from: it could be a mistake of ours, after all.
-            logger.warning("can't be read: %s", request.path, exc_info=True)
+            logger.warning("can't be read: %s: %s in %s", request.path, type(error).__name__, _place(error))
             return error_page(request, Problem("PARAMETER_INVALID", "This can't be read: choose from the pages."))
         return response
 
     return answer
+
+
+def _place(error: BaseException) -> str:
+    trace = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{trace.filename}:{trace.lineno}"
 
 
 class OwnPasswordForm(AdminPasswordChangeForm):
@@ -77,9 +83,12 @@ class ChatAdminSite(admin.AdminSite):
     site_title = "Corkboard"
     index_title = "Administration"
     site_url = None  # its link is in templates/admin/base_site.html
+    final_catch_all_view = False  # it redirects by the last slash, see chat.spellings
 
-    # It redirects by the last slash, see chat.spellings.
-    final_catch_all_view = False
+    def get_urls(self) -> list[Any]:
+        """Django's, but for that of links to pages of the site, which nothing here uses: its expression takes time by
+        the square of an address's length."""
+        return [url for url in super().get_urls() if getattr(url, "name", "") != "view_on_site"]
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         """Every page but that to sign in, see readable. Who may not see it is sent there, or refused a change."""

@@ -22,7 +22,7 @@ from chat.models import (
     User,
     digest_of,
 )
-from chat.names import has_control_characters, person_key
+from chat.names import PERSON_SENT_MAX, person_key
 from chat.problems import Problem
 from chat.requester import parse_network
 
@@ -141,8 +141,9 @@ def named(name: str) -> User:
     try:
         return person(name)
     except Problem:
-        is_storable = not has_control_characters(name)
-        found = User.objects.filter(name_key=person_key(name), is_active=True).first() if is_storable else None
+        found = None
+        if len(name) <= PERSON_SENT_MAX:
+            found = User.objects.filter(name_key=person_key(name), is_active=True).first()
         if found is None:
             raise
         return found
@@ -273,8 +274,7 @@ def blocks(user: User) -> list[Block]:
 
 def block(user: User, block_id: str) -> Block:
     """One of them. Raises Problem NOT_FOUND, also for somebody else's."""
-    is_storable = not has_control_characters(block_id)
-    found = Block.objects.filter(by=user, public_id=block_id).first() if is_storable else None
+    found = Block.objects.filter(by=user, public_id=block_id).first()
     if found is None:
         raise Problem("NOT_FOUND", "There is no such block.")
     return found
@@ -297,9 +297,7 @@ def _restriction_id(restriction: Restriction) -> str:
 
 
 def _one_user(username: str, missing: str, **which: Any) -> User:
-    # PostgreSQL takes no NUL, and neither takes a lone surrogate, which JSON can name.
-    is_storable = not has_control_characters(username)
-    found = User.objects.filter(username=username, **which).first() if is_storable else None
+    found = User.objects.filter(username=username, **which).first()
     if found is None:
         raise Problem("NOT_FOUND", missing)
     return found

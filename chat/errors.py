@@ -3,6 +3,7 @@
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 
+from chat.door import too_large
 from chat.problems import Problem, error_page, problem_response
 from chat.spellings import lead, right_address
 
@@ -10,7 +11,7 @@ from chat.spellings import lead, right_address
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """handler400."""
     if isinstance(exception, RequestDataTooBig):
-        return error_page(request, Problem("BODY_TOO_LARGE", "The body is too large."))
+        return error_page(request, too_large())
     return error_page(request, Problem("BODY_INVALID", "The request can't be read."))
 
 

@@ -2,7 +2,9 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 from chat.confusables import skeleton
 
@@ -19,6 +21,10 @@ HIDDEN_ROOM_PREFIX = "x-"
 _SEGMENT = re.compile(r"[\w.~@+-]+\Z")
 PERSON_NAME_MAX = 64
 PERSON_KEY_MAX = 4 * PERSON_NAME_MAX
+# Characters of a name as it is sent: several can become one. Looked at before all else, since Unicode's normal forms
+# take time by the square of a run of marks.
+PERSON_SENT_MAX = 4 * PERSON_NAME_MAX
+_TOO_LONG = f"A name can have at most {PERSON_NAME_MAX} characters."
 
 
 def room_key(name: str) -> str:
@@ -47,6 +53,33 @@ def has_control_characters(text: str, *, allow: str = "") -> bool:
     return any(unicodedata.category(char) in ("Cc", "Cs") and char not in allow for char in text)
 
 
+def is_storable(value: Any) -> bool:
+    """Whether every text in `value`, JSON of any depth, can be stored and sent.
+
+    PostgreSQL takes no NUL, and UTF-8 has no form for half a surrogate pair, both of which JSON and forms can name.
+    Asked where requests come in (chat.door, the parser of bodies, the frames of sockets), and nowhere else.
+    """
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            if "\0" in one or not _has_utf8(one):
+                return False
+        elif isinstance(one, Mapping):
+            waiting += [*one.keys(), *one.values()]
+        elif isinstance(one, list | tuple):
+            waiting += one
+    return True
+
+
+def _has_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _is_unseen(char: str) -> bool:
     """Whether a character shows nothing, or changes how others show, so that a name could read as another one.
 
@@ -64,6 +97,9 @@ def clean_person_name(name: str) -> str:
 
     Raises ValueError, with words for the person, when nothing is left or when it can't be a name.
     """
+    name = name.strip()
+    if len(name) > PERSON_SENT_MAX:
+        raise ValueError(_TOO_LONG)
     if has_control_characters(name, allow="\t\n\r"):
         raise ValueError("A name can't hold control characters.")
     name = " ".join(unicodedata.normalize("NFC", name).split())
@@ -72,7 +108,7 @@ def clean_person_name(name: str) -> str:
     if not person_key(name):  # nothing, or nothing that shows
         raise ValueError("A name is needed.")
     if len(name) > PERSON_NAME_MAX:
-        raise ValueError(f"A name can have at most {PERSON_NAME_MAX} characters.")
+        raise ValueError(_TOO_LONG)
     return name
 
 

@@ -183,7 +183,7 @@ def post(
     except (OSError, HTTPException, ValueError) as error:
         if time.monotonic() >= began + total:  # the end of the time closes the connection under the call
             return answer(None, _TOO_LATE)
-        logger.debug("a call of %s failed: %s", url, error)
+        logger.debug("a call failed: %s", error)  # not its address: many receivers know callers by it
         broken = isinstance(error, HTTPException | ValueError)
         return answer(None, "The answer was no HTTP." if broken else "The connection failed.")
 

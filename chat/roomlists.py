@@ -8,8 +8,7 @@ from django.db.models import Count
 
 from chat import access
 from chat.models import Membership, Room, RoomQuerySet, User
-from chat.names import has_control_characters, room_key
-from chat.problems import Problem
+from chat.names import room_key
 from chat.requester import Person
 
 ROOMS_MAX = 200  # of a page
@@ -24,14 +23,12 @@ class Own(StrEnum):
 
 
 def page(person: Person, after: str, limit: int, own: Own | None = None) -> tuple[list[Room], dict[str, str]]:
-    """At most `limit` rooms for a list, and the query of the next page, empty when there is none. Raises Problem.
+    """At most `limit` rooms for a list, and the query of the next page, empty when there is none.
 
     One's own come first and then the others, each by name: what others make pushes nobody's own rooms off a page.
     Behind a name come all rooms that are behind it by name, for clients that make the address of the next page by
     themselves; that of the query says in which of the two groups it goes on. At most two queries.
     """
-    if has_control_characters(after):  # PostgreSQL takes no NUL
-        raise Problem("PARAMETER_INVALID", "after is a room's name.")
     key, mine, others = room_key(after), access.own_rooms(person), access.other_rooms(person)
     if own is None and key:
         return _slice(access.known_rooms(person), key, limit)

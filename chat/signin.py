@@ -4,7 +4,8 @@ Also what is noted of programs: that a token was used.
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -18,6 +19,7 @@ from django.http import HttpRequest, HttpResponse
 from chat import actions
 from chat.actions.limits import Limit, attempt, forget, give_back, slow_down
 from chat.models import User
+from chat.passwords import TURNS
 from chat.problems import Problem
 from chat.requester import network_of
 from chat.sessions import age_of
@@ -51,8 +53,10 @@ class SignIn(ModelBackend):
         django.contrib.auth.authenticate and every view on it, and is answered by chat.middleware."""
         if request is None or username is None or password is None:
             return super().authenticate(request, username, password, **kwargs)
+        TURNS.check()
         limits = _attempt(request, User.normalize_username(username).casefold())
-        user = super().authenticate(request, username, password, **kwargs)
+        with _given_back(limits):
+            user = super().authenticate(request, username, password, **kwargs)
         if user is not None:
             forget(limits[0])
             give_back(limits[1:])  # not all: an account of one's own must not buy tries at others'
@@ -83,6 +87,16 @@ def _attempt(request: HttpRequest, name: str) -> list[Limit]:
     return [here, everybody_here, anywhere]
 
 
+@contextmanager
+def _given_back(limits: list[Limit]) -> Iterator[None]:
+    """A password that nobody had the time to look at (chat.passwords) was no attempt."""
+    try:
+        yield
+    except Problem:
+        give_back(limits)
+        raise
+
+
 def limit_new(request: HttpRequest, what: str) -> None:
     """Count an attempt to make an account or a guest. Raises Problem TOO_MANY_ATTEMPTS."""
     if settings.ADDRESS_SIGN_UP_LIMIT.most:
@@ -102,9 +116,12 @@ def begin_guest(request: HttpRequest, user: User) -> None:
 
 def is_own_password(user: User, password: str) -> bool:
     """Whether it is the password of who is signed in. Raises Problem TOO_MANY_ATTEMPTS."""
+    TURNS.check()
     limit = Limit("own password", str(user.pk), PER_NAME, SECONDS)
     attempt([limit])
-    if not user.check_password(password):
+    with _given_back([limit]):
+        is_right = user.check_password(password)
+    if not is_right:
         return False
     forget(limit)
     attempt([Limit("own password was right", str(user.pk), CHANGES, CHANGES_SECONDS)])

@@ -13,23 +13,51 @@
 #   TIMES_DIVISOR                                        for tests alone: divides times as chat/times.py does (1)
 set -eu
 
-fail() {
-    echo "pushpin: $1" >&2
+# Bytes, not letters of a language: what a pattern means here must not depend on where the machine stands.
+LC_ALL=C
+export LC_ALL
+
+fail() { # one line, whatever is in it
+    printf 'pushpin: %s' "$1" | tr '[:cntrl:]' '?' >&2
+    echo >&2
     exit 1
 }
 
-here=$(cd "$(dirname "$0")" && pwd)
-var=${CORKBOARD_VAR:-$here/../var}
-rundir=${PUSHPIN_RUNDIR:-$var/pushpin}
-umask 077
-mkdir -p "$rundir"
-rundir=$(cd "$rundir" && pwd)
-# A socket's path may have 103 characters on some systems; the longest name here has 28.
-[ ${#rundir} -le 75 ] || fail "$rundir is too long for sockets: set PUSHPIN_RUNDIR to a shorter folder"
+here=$(cd -- "$(dirname -- "$0")" && pwd)
+var=${CORKBOARD_VAR:-$(dirname -- "$here")/var}
+# The key as Django reads it (server/env.py): as it is, but for line ends behind it. Both refuse what one of them could
+# read in another way than the other, as a blank at an end, or a NUL, which no variable of a shell can hold.
+line_end='
+'
+carriage_return=$(printf '\r')
+key_file=${GRIP_KEY_FILE:-$var/grip_key}
+key_bytes() { if [ -n "${GRIP_KEY:-}" ]; then printf %s "$GRIP_KEY"; else cat <"$key_file"; fi; }
+[ -n "${GRIP_KEY:-}" ] || { [ ! -d "$key_file" ] && [ -r "$key_file" ]; } ||
+    fail "GRIP_KEY: can't read $key_file: set GRIP_KEY or GRIP_KEY_FILE"
+others=$(key_bytes | tr -d '!-~\r\n' | wc -c)
+key=$(key_bytes | tr -d '\0')
+while :; do
+    case $key in
+        *"$line_end") key=${key%"$line_end"} ;;
+        *"$carriage_return") key=${key%"$carriage_return"} ;;
+        *) break ;;
+    esac
+done
+case $key in *"$line_end"* | *"$carriage_return"*) others=1 ;; esac
+[ ${#key} -ge 32 ] && [ "$others" -eq 0 ] ||
+    fail "GRIP_KEY needs at least 32 characters of printable ASCII without blanks: see $key_file, GRIP_KEY and GRIP_KEY_FILE"
 
-key=${GRIP_KEY:-}
-[ -n "$key" ] || key=$(cat "${GRIP_KEY_FILE:-$var/grip_key}") || fail "set GRIP_KEY or GRIP_KEY_FILE"
-[ ${#key} -ge 32 ] || fail "GRIP_KEY must have at least 32 characters"
+# The folder stands in a configuration language, in lists and in addresses: what it may be called has a meaning in none
+# of them. A socket's path may have 103 characters on some systems; the longest name here has 28.
+rundir=${PUSHPIN_RUNDIR:-$var/pushpin}
+case $rundir in /*) ;; *) rundir=$PWD/$rundir ;; esac
+case $rundir in
+    *[!A-Za-z0-9/._~+-]*)
+        fail "$rundir holds more than letters, digits and / . _ ~ + -: set PUSHPIN_RUNDIR to another folder" ;;
+esac
+[ ${#rundir} -le 75 ] || fail "$rundir is too long for sockets: set PUSHPIN_RUNDIR to a shorter folder"
+umask 077
+mkdir -p -- "$rundir" || fail "can't make $rundir"
 
 # A runner that was killed with -9 leaves children behind that hold the ports and the streams. What names our own
 # folder on its command line is such a leftover: ending it lets every client reconnect to the new one.
@@ -53,8 +81,8 @@ done
 # render FILE: a file of this folder with every @NAME@ replaced. The values go through a pipe, not through arguments,
 # which everybody on the machine could read; the key goes as base64, so that no character of it means anything.
 render() {
-    while IFS='=' read -r name value; do
-        printf 's|@%s@|%s|g\n' "$name" "$(printf %s "$value" | sed 's/[\\&|]/\\&/g')"
+    while IFS= read -r line; do
+        printf 's|@%s@|%s|g\n' "${line%%=*}" "$(printf %s "${line#*=}" | sed 's/[\\&|]/\\&/g')"
     done <<VALUES | sed -f /dev/stdin "$here/$1" > "$rundir/$1"
 RUNDIR=$rundir
 BIND=${PUSHPIN_BIND:-127.0.0.1}

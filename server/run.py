@@ -7,41 +7,32 @@ Whatever the environment sets is kept; what it doesn't is chosen here and handed
 
 import fcntl
 import hashlib
+import json
 import os
 import random
-import secrets
-import shlex
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
-ROOT = Path(__file__).resolve().parent.parent
+from django.core.exceptions import ImproperlyConfigured
+
+from server import folders
+from server.env import check_path
+from server.programs import CONFIG, PROGRAMS, ROOT, configuration, environment, tie
+
 READY_SECONDS = 120  # a machine that is slow or busy needs its time, and systemd would only begin it again
 PORT_SECONDS = 3  # a service that was ended just now gives its port back a moment later
 STOP_SECONDS = 30
 # Below the ports that the system gives to outgoing connections, one of which could take ours while gunicorn restarts.
 FREE_PORTS = range(20_000, 32_000)
-
-# name: (command, how many seconds it gets to end). They end in reverse order, Pushpin last, so that requests under way
-# get their answers.
-PROGRAMS = {
-    "pushpin": (["sh", "pushpin/entrypoint.sh"], 5),
-    "web": (
-        [sys.executable, "-m", "gunicorn", "-c", "server/gunicorn.conf.py", "server.wsgi:application"],
-        15,  # gunicorn's graceful_timeout and some
-    ),
-    "relay": ([sys.executable, "manage.py", "relay"], 5),
-    "presence": ([sys.executable, "manage.py", "presence"], 5),
-    "hooks": ([sys.executable, "manage.py", "hooks"], 5),
-    "prune": ([sys.executable, "manage.py", "prune", "--every", "600"], 5),
-}
 
 
 class Stop(Exception):
@@ -52,17 +43,15 @@ def main() -> int:
     """Run the service until it is told to end. Returns the exit status."""
     for end in (signal.SIGINT, signal.SIGTERM):  # a shell's background job would ignore the first
         signal.signal(end, _interrupt)
-    var = Path(os.environ.get("CORKBOARD_VAR") or ROOT / "var").resolve()
     try:
-        for folder in (var, var / "run", var / "log"):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        var = _choose_folders()
         lock = _lock(var)
         _require_pushpin()
-        _choose_environment(var)
+        _choose_environment()
         _make_secrets(var)
         welcome = _prepare(var)
         return _serve(var, welcome)
-    except Stop as reason:
+    except (Stop, ImproperlyConfigured) as reason:
         print(reason, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -74,6 +63,24 @@ def main() -> int:
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
+
+
+def _choose_folders() -> Path:
+    """Where everything goes: refused before anything is written, if it has a name that can't work. Returns the folder
+    of the data."""
+    env = os.environ
+    check_path("The folder of the project", str(ROOT))
+    for name in ("CORKBOARD_VAR", "STATIC_ROOT"):
+        check_path(name, env.get(name, ""))
+    var = Path(env.get("CORKBOARD_VAR") or ROOT / "var")
+    try:
+        var = var.resolve()
+        rundir = folders.pushpin_folder(var, env.get("PUSHPIN_RUNDIR", ""))
+        folders.prepare(var)
+    except OSError as error:
+        raise Stop(f"{error.filename or var} can't be used: {error.strerror}. Set CORKBOARD_VAR.") from None
+    env["CORKBOARD_VAR"], env["PUSHPIN_RUNDIR"] = str(var), str(rundir)
+    return var
 
 
 def _lock(var: Path) -> TextIO:
@@ -117,10 +124,9 @@ def _root_prefix() -> list[str] | None:
     return None
 
 
-def _choose_environment(var: Path) -> None:
+def _choose_environment() -> None:
     """Fill in what the environment leaves open: addresses and ports. Without PUBLIC_URL only this machine is served."""
     env = os.environ
-    env["CORKBOARD_VAR"] = str(var)
     env.setdefault("DJANGO_SETTINGS_MODULE", "server.settings")
     env.setdefault("PORT", "7999")
     env.setdefault("PUSHPIN_BIND", "0.0.0.0" if env.get("PUBLIC_URL") else "127.0.0.1")  # noqa: S104
@@ -129,9 +135,6 @@ def _choose_environment(var: Path) -> None:
         env.setdefault(name, str(_free_port()))
     if not (env.get("GRIP_URL") or env.get("GRIP_URL_FILE")):
         env["GRIP_URL"] = f"tcp://127.0.0.1:{env['PUSHPIN_ZMQ_PORT']}"
-    if len(f"{var}/pushpin") > 75:  # too long for the path of a socket
-        name = hashlib.sha256(str(var).encode()).hexdigest()[:12]
-        env.setdefault("PUSHPIN_RUNDIR", f"/tmp/corkboard-{os.getuid()}-{name}")  # noqa: S108
 
 
 def _require_free(address: str, port: str) -> None:
@@ -162,10 +165,12 @@ def _bind_error(address: str, port: int) -> str | None:
 def _make_secrets(var: Path) -> None:
     """Generate what the environment does not give, once, readable by nobody else."""
     for name in ("SECRET_KEY", "GRIP_KEY"):
-        path = var / name.lower()
-        if not (os.environ.get(name) or os.environ.get(f"{name}_FILE") or path.exists()):
-            path.touch(mode=0o600)
-            path.write_text(secrets.token_urlsafe(48))
+        if os.environ.get(name) or os.environ.get(f"{name}_FILE"):
+            continue
+        try:
+            folders.make_secret(var / name.lower())
+        except OSError as error:
+            raise Stop(f"{name}: {var / name.lower()} can't be written: {error.strerror}.") from None
 
 
 def _prepare(var: Path) -> str:
@@ -199,11 +204,10 @@ def _fingerprint() -> str:
 
 def _serve(var: Path, welcome: str) -> int:
     """Run supervisor until it ends or we are told to end."""
-    config = var / "run" / "supervisord.conf"
-    config.write_text(_supervisor_config(var))
+    (var / CONFIG).write_text(configuration())
     # A session of its own: Ctrl-C reaches the launcher alone, which then ends the others in order.
-    supervisord = [*_tie(), sys.executable, "-m", "supervisor.supervisord", "-n", "-s", "-c", str(config)]
-    process = subprocess.Popen(supervisord, cwd=ROOT, start_new_session=True)
+    supervisord = [*tie(), sys.executable, "-m", "supervisor.supervisord", "-n", "-s", "-c", CONFIG]
+    process = subprocess.Popen(supervisord, cwd=var, env=environment(), start_new_session=True)
     try:
         _announce(var, process, welcome)
         status = process.wait()
@@ -223,58 +227,19 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     try:
         process.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
-        process.kill()  # what it ran ends by itself: see _tie
-
-
-def _supervisor_config(var: Path) -> str:
-    """supervisord.conf: no control port, logs that rotate, and programs that are never given up.
-
-    Who lived for `startsecs` is started again at once; who didn't, after a pause that is a second longer each time.
-    """
-    parts = [
-        "[supervisord]",
-        f"logfile={_escape(str(var / 'log' / 'supervisor.log'))}",
-        "logfile_maxbytes=1MB",
-        "logfile_backups=2",
-        f"pidfile={_escape(str(var / 'run' / 'supervisord.pid'))}",
-    ]
-    for priority, (name, (command, seconds)) in enumerate(PROGRAMS.items()):
-        parts += [
-            f"\n[program:{name}]",
-            f"command={_escape(shlex.join([*_tie(), *command]))}",
-            f"directory={_escape(str(ROOT))}",
-            f"priority={priority}",
-            "autorestart=true",
-            "startsecs=1",
-            "startretries=1000000000",
-            "killasgroup=true",
-            f"stopwaitsecs={seconds}",
-            f"stdout_logfile={_escape(str(var / 'log' / f'{name}.log'))}",
-            "redirect_stderr=true",
-            "stdout_logfile_maxbytes=10MB",
-            "stdout_logfile_backups=3",
-        ]
-    return "\n".join(parts) + "\n"
-
-
-def _escape(value: str) -> str:
-    """A value for supervisord.conf, where % begins a variable."""
-    return value.replace("%", "%%")
-
-
-def _tie() -> list[str]:
-    """What to put before a command so that it ends with its parent, even when that is killed with -9 (Linux)."""
-    return ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
+        process.kill()  # what it ran ends by itself: see programs.tie
 
 
 def _announce(var: Path, process: subprocess.Popen[bytes], welcome: str) -> None:
     """Say where the service is as soon as it answers through Pushpin, or show the logs when it doesn't."""
     port = os.environ["PORT"]
     end = time.monotonic() + READY_SECONDS
-    while not _ready(port):
+    while cause := _why_not_ready(port):
         if process.poll() is not None or time.monotonic() > end:
             print(_log_tails(var), file=sys.stderr)
-            raise Stop(f"Corkboard did not become ready within {READY_SECONDS} s. The logs above are in {var / 'log'}.")
+            raise Stop(
+                f"Corkboard did not become ready within {READY_SECONDS} s: {cause} The logs above are in {var / 'log'}."
+            )
         time.sleep(0.1)
     url = os.environ.get("PUBLIC_URL") or f"http://localhost:{port}"
     print(f"Corkboard is at {url.rstrip('/')}/")
@@ -283,16 +248,21 @@ def _announce(var: Path, process: subprocess.Popen[bytes], welcome: str) -> None
     print(f"Logs are in {var / 'log'}. Ctrl-C ends everything.", flush=True)
 
 
-def _ready(port: str) -> bool:
-    """Does Django answer through Pushpin?"""
+def _why_not_ready(port: str) -> str:
+    """Why Django does not answer through Pushpin, in words; "" when it does."""
     bind = os.environ["PUSHPIN_BIND"]
     url = f"http://{'127.0.0.1' if bind == '0.0.0.0' else bind}:{port}/health/ready"  # noqa: S104
     request = urllib.request.Request(url, headers={"Host": "localhost"})
     try:
-        with urllib.request.urlopen(request, timeout=2) as answer:  # noqa: S310
-            return bool(answer.status == 200)
+        with urllib.request.urlopen(request, timeout=2):  # noqa: S310
+            return ""
+    except urllib.error.HTTPError as refusal:
+        try:
+            return str(json.loads(refusal.read())["cause"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return f"Pushpin answers {refusal.code}."
     except OSError:
-        return False
+        return "Pushpin does not answer."
 
 
 def _log_tails(var: Path, lines: int = 15) -> str:

@@ -1,16 +1,14 @@
 """Django's settings. Everything an operator may change is an environment variable: docs/operating.md lists them."""
 
 import ipaddress
-from pathlib import Path
 
-import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 from gripcontrol import parse_grip_uri
 
 from server import env
 
 BASE = env.BASE
-VAR = Path(env.text("CORKBOARD_VAR", str(BASE / "var")))
+VAR = env.path("CORKBOARD_VAR", BASE / "var")
 
 SECRET_KEY = env.secret("SECRET_KEY", file=VAR / "secret_key")
 DEBUG = env.boolean("DEBUG", False)
@@ -47,6 +45,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "chat.middleware.bare_heads",
     "chat.middleware.security_headers",
+    "chat.door.Door",
     "chat.stream.grip.signed_only",
     "chat.spellings.last_slash",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -82,20 +81,21 @@ TEMPLATES = [
 
 # SQLite: a write transaction takes the lock when it begins (IMMEDIATE), so that two writers wait for each other
 # instead of failing; synchronous=FULL because a 2xx is a promise that the message is on the disk.
-_database_url = env.text("DATABASE_URL", f"sqlite:///{VAR / 'corkboard.sqlite3'}")
-try:
-    DATABASES = {"default": dj_database_url.parse(_database_url, conn_max_age=600)}
-except ValueError:  # its text may hold the password
-    raise ImproperlyConfigured("DATABASE_URL must look like postgres://user:password@host/name.") from None
-if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+# secure_delete: what is deleted is overwritten.
+DATABASES = {"default": env.database("DATABASE_URL", file=VAR / "corkboard.sqlite3")}
+if DATABASES["default"]["ENGINE"] == env.SQLITE:
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=20000;",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=20000;"
+        " PRAGMA secure_delete=ON;",
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "chat.User"
 AUTHENTICATION_BACKENDS = ["chat.signin.SignIn"]
+# A quarter of a process's threads compute hashes of passwords at once: see chat.passwords.
+HASHES_AT_ONCE = max(1, env.integer("WEB_THREADS", 8, at_least=1) // 4)
+PASSWORD_HASHERS = ["chat.passwords.Hasher"]
 SESSION_ENGINE = "chat.sessions"
 LOGIN_URL = "sign-in"
 AUTH_PASSWORD_VALIDATORS = [
@@ -107,7 +107,7 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"
-STATIC_ROOT = Path(env.text("STATIC_ROOT", str(VAR / "static")))
+STATIC_ROOT = env.path("STATIC_ROOT", VAR / "static")
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "server.staticfiles.ModuleStorage"},
@@ -119,16 +119,18 @@ _log_level = env.text("LOG_LEVEL", "INFO", choices=("DEBUG", "INFO", "WARNING", 
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "filters": {"hide_secrets": {"()": "server.redact.HideSecrets"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["hide_secrets"]}},
+    "formatters": {
+        "plain": {"()": "server.redact.Formatter", "fmt": "%(asctime)s %(levelname)s %(name)s: %(message)s"}
+    },
+    "filters": {"seldom": {"()": "server.redact.Seldom"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["seldom"]}},
     "root": {"handlers": ["console"], "level": _log_level},
     # A refusal is the client's mistake and no news for the operator.
     "loggers": {"django.server": {"level": "WARNING"}, "django.request": {"level": "ERROR"}},
 }
 
 # The proxies. Pushpin signs what it forwards with the key; a proxy without one would let anybody pose as it.
-GRIP_KEY = env.secret("GRIP_KEY", file=VAR / "grip_key")
+GRIP_KEY = env.shared_key("GRIP_KEY", file=VAR / "grip_key")
 
 
 def _proxy(url: str) -> dict[str, str | bytes]:
@@ -156,8 +158,7 @@ def _proxy(url: str) -> dict[str, str | bytes]:
 
 GRIP_PROXIES = [_proxy(url) for url in env.items("GRIP_URL", "tcp://127.0.0.1:5560")]
 # Where they say who is subscribed: the `stats_spec` of each, for manage.py presence.
-_rundir = env.text("PUSHPIN_RUNDIR", str(VAR / "pushpin"))
-GRIP_STATS = env.items("GRIP_STATS", f"ipc://{_rundir}/pushpin-stats")
+GRIP_STATS = env.items("GRIP_STATS") or [f"ipc://{env.path('PUSHPIN_RUNDIR', VAR / 'pushpin')}/pushpin-stats"]
 for _address in GRIP_STATS:
     if not _address.startswith(("tcp://", "ipc://")):
         raise ImproperlyConfigured(f"GRIP_STATS takes addresses like tcp://127.0.0.1:5562, not {_address!r}.")

@@ -5,7 +5,7 @@ from unittest import mock
 
 _ENVIRONMENT = {
     "SECRET_KEY": "a secret key that only the tests know, long enough",
-    "GRIP_KEY": "a grip key that only the tests know, and long enough",
+    "GRIP_KEY": "a-grip-key-that-only-the-tests-know,-and-long-enough",
     "GRIP_URL": "tcp://127.0.0.1:9",
     "DATABASE_URL": "sqlite://:memory:",
     # Most tests are about what comes after the proxy; test_unsigned.py is about this.
@@ -18,6 +18,9 @@ _ENVIRONMENT = {
 
 with mock.patch.dict(os.environ, _ENVIRONMENT, clear=True):
     from server.settings import *  # noqa: F403
+
+# pytest-django knows Django's own SQLite; of another engine's name it would make a file for each worker.
+DATABASES["default"]["TEST"] = {"NAME": ":memory:"}  # noqa: F405
 
 # Quick stand-ins for what is slow on purpose or made by collectstatic.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

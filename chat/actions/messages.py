@@ -259,7 +259,7 @@ def _store_message(draft: _Draft, room_name: str) -> Posted:
 
 
 def _claim(draft: _Draft, room_name: str, now: datetime) -> ClaimedEvent:
-    if not is_room_name(room_name):  # before the database sees it: PostgreSQL takes no NUL
+    if not is_room_name(room_name):
         raise room_invalid()
     person = draft.person
     claim = Room.objects.claim_or_make(

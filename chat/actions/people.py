@@ -43,11 +43,11 @@ def is_setup_token(token: str) -> bool:
 
 
 def make_first_administrator(username: str, password: str) -> User:
-    """Make the first administrator. Raises ValidationError for a bad name, or when somebody was faster."""
+    """Make the first administrator. Raises ValidationError for a bad name or password, or when somebody was faster."""
     user = User(username=User.normalize_username(username), is_staff=True, is_superuser=True)
-    user.set_password(password)
-    user.full_clean()
+    user.full_clean(exclude=["password"])
     _check_username(username)
+    _set_password(user, password)
     with transaction.atomic():
         Room.objects.select_for_update().filter(name_key=DEFAULT_ROOM).first()  # one at a time
         if _has_administrator():

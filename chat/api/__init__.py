@@ -16,13 +16,14 @@ from chat.api.incoming import router as incoming
 from chat.api.invites import router as invites
 from chat.api.members import router as members
 from chat.api.messages import router as messages
-from chat.api.parser import BodyParser, too_large
+from chat.api.parser import BodyParser
 from chat.api.people import router as people
 from chat.api.presence import router as presence
 from chat.api.restrictions import router as restrictions
 from chat.api.rooms import router as rooms
 from chat.api.strangers import router as strangers
 from chat.api.tokens import router as tokens
+from chat.door import too_large
 from chat.problems import Problem, error_page, problem_response
 
 

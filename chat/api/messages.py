@@ -85,17 +85,11 @@ def post_message(request: HttpRequest, name: str, body: MessageIn) -> HttpRespon
     except Problem as problem:
         if not html:
             raise
-        unsent = Unsent(_showable(body.text), problem, _showable(body.acting_as))
-        return chat_page(request, name, _showable(body.from_), unsent)
+        return chat_page(request, name, body.from_, Unsent(body.text, problem, body.acting_as))
     if html:
         query = urlencode({"user": posted.message["from"]})
         return HttpResponseRedirect(f"{reverse('room', args=[posted.message['room']])}?{query}", status=303)
     return json_response(posted.message, 201 if posted.created else 200)
-
-
-def _showable(text: str) -> str:
-    """`text` without lone surrogates, which JSON can name and UTF-8 can't hold."""
-    return text.encode("utf-8", "replace").decode()
 
 
 @router.get(

@@ -3,19 +3,13 @@
 import json
 from typing import Any
 
-from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
-from django.http import HttpRequest, QueryDict
-from django.http.multipartparser import MultiPartParserError
+from django.core.exceptions import SuspiciousOperation
+from django.http import HttpRequest, QueryDict, UnreadablePostError
 from ninja.parser import Parser
 
+from chat.door import FORMS, check_form, unreadable
+from chat.names import is_storable
 from chat.problems import Problem
-
-FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
-
-
-def too_large() -> Problem:
-    """The refusal of a body over BODY_MAX_BYTES."""
-    return Problem("BODY_TOO_LARGE", "The body is too large.")
 
 
 class BodyParser(Parser):
@@ -26,29 +20,42 @@ class BodyParser(Parser):
         if request.content_type in FORMS:
             return _form(request)
         if request.content_type == "application/json":
-            return _json(request.body)
+            return _json(request)
         raise Problem("CONTENT_TYPE_UNSUPPORTED", "Send JSON (application/json) or a form.")
 
 
 def _form(request: HttpRequest) -> dict[str, Any]:
-    try:
-        if request.method == "POST":
-            return request.POST.dict()
-        if request.content_type == "application/x-www-form-urlencoded":
-            return QueryDict(request.body, encoding="utf-8").dict()
+    if request.method == "POST":
+        check_form(request)
+        return request.POST.dict()
+    if request.content_type != "application/x-www-form-urlencoded":
         # Django parses the other form of a POST only.
         raise Problem("CONTENT_TYPE_UNSUPPORTED", "Send JSON (application/json) or a URL-encoded form.")
-    except RequestDataTooBig:
-        raise too_large() from None
-    except (MultiPartParserError, SuspiciousOperation):
-        raise Problem("BODY_INVALID", "The form can't be read.") from None
-
-
-def _json(body: bytes) -> dict[str, Any]:
     try:
-        fields = json.loads(body)
+        fields = QueryDict(_body(request), encoding="utf-8").dict()
+    except SuspiciousOperation:
+        raise Problem("BODY_INVALID", "The form can't be read.") from None
+    return _stored(fields)
+
+
+def _json(request: HttpRequest) -> dict[str, Any]:
+    try:
+        fields = json.loads(_body(request))
     except (ValueError, RecursionError):
         raise Problem("BODY_INVALID", "The body is not JSON.") from None
     if not isinstance(fields, dict):
         raise Problem("BODY_INVALID", "The body must be a JSON object.")
+    return _stored(fields)
+
+
+def _body(request: HttpRequest) -> bytes:
+    try:
+        return request.body
+    except UnreadablePostError:  # the client hung up; RequestDataTooBig is for chat.api
+        raise Problem("BODY_INVALID", "The body did not arrive whole.") from None
+
+
+def _stored(fields: dict[str, Any]) -> dict[str, Any]:
+    if not is_storable(fields):
+        raise unreadable()
     return fields

@@ -25,6 +25,9 @@ def new_id() -> str:
     return secrets.token_hex(8)
 
 
+USERNAME_MAX = 150  # characters, as Django's model has it
+
+
 class User(AbstractUser):
     """A person or a bot: an account with Django's own auth, or a guest (a nickname, no password)."""
 
@@ -63,6 +66,12 @@ class User(AbstractUser):
         self.username_key = person_key(self.username)
         super().save(*args, **kwargs)  # type: ignore[arg-type]
 
+    @classmethod
+    def normalize_username(cls, username: str) -> str:
+        """NFKC, as Django has it. What is cut off here is refused as too long all the same: of a longer text Unicode's
+        normal forms take time by its square (see chat.confusables)."""
+        return str(super().normalize_username(username[: USERNAME_MAX + 1]))
+
     @property
     def shown_name(self) -> str:
         """The name others see, never longer than a name may be: Django takes 150 characters as a user name."""
@@ -83,7 +92,7 @@ class HeldName(models.Model):
 
 def digest_of(secret: str) -> str:
     """What is stored of a token or of an invite's link: both are random, so a plain hash is enough."""
-    return sha256(secret.encode("utf-8", "replace")).hexdigest()
+    return sha256(secret.encode()).hexdigest()
 
 
 class Scope(models.TextChoices):

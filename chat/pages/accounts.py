@@ -5,7 +5,6 @@ from functools import wraps
 
 from django.conf import settings
 from django.contrib.auth import authenticate, login, logout, update_session_auth_hash
-from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
@@ -20,7 +19,7 @@ from chat.models import User
 from chat.names import PERSON_NAME_MAX
 from chat.pages import account_forms
 from chat.pages.account_forms import PersonForm
-from chat.pages.answers import sign_in_first
+from chat.pages.answers import page_response, sign_in_first
 from chat.problems import Problem, error_page
 
 WRONG = "User name or password is wrong."
@@ -178,17 +177,18 @@ def setup_administrator(request: HttpRequest, token: str) -> HttpResponse:
     """/accounts/setup/<token>/: the one-time link of `make run`, which makes the first administrator."""
     if not actions.is_setup_token(token):
         return error_page(request, Problem("NOT_FOUND", "This link was used already, or it is not complete."))
-    name, error = "", ""
+    name, error, refused = "", "", None
     if request.method == "POST":
         name, password = request.POST.get("username", ""), request.POST.get("password", "")
         try:
-            validate_password(password)
             login(request, actions.make_first_administrator(name, password))
             return HttpResponseRedirect(reverse("home"))
-        except ValidationError as problem:
-            error = " ".join(problem.messages)
+        except ValidationError as invalid:
+            error = " ".join(invalid.messages)
+        except Problem as problem:
+            error, refused = problem.detail, problem
     context = {"error": error, "username": name, "name_max": PERSON_NAME_MAX}
-    return render(request, "setup.html", context, status=422 if error else 200)
+    return page_response(request, "setup.html", context, refused, status=422 if error else 200)
 
 
 def _form_page(

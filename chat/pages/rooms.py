@@ -64,7 +64,7 @@ def membership(request: HttpRequest, name: str) -> HttpResponse:
 
 def suggested_name(title: str) -> str:
     """A name for a room of this title: its letters and digits, as far as ASCII has them. "" when it has none."""
-    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
+    plain = unicodedata.normalize("NFKD", title[: actions.TITLE_MAX]).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:64]
 
 
@@ -95,4 +95,4 @@ def _page(request: HttpRequest, form: dict[str, str], problem: Problem | None) -
 
 def _rooms(person: Person, after: str, own: roomlists.Own) -> tuple[list[Any], dict[str, str]]:
     """A page of rooms, to which the template's fields can be added; nothing behind what is no name."""
-    return roomlists.page(person, after, roomlists.ROOMS_MAX, own) if after.isprintable() else ([], {})
+    return roomlists.page(person, after, roomlists.ROOMS_MAX, own)

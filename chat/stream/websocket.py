@@ -19,7 +19,7 @@ from gripcontrol import websocket_control_message
 from chat import actions, channels, eventlog, limits, requester, wire
 from chat.channels import RoomChannel
 from chat.models import Room, Scope
-from chat.names import room_key
+from chat.names import is_storable, room_key
 from chat.problems import Problem, problem_response
 from chat.stream import feeds
 from chat.stream.feeds import Feed
@@ -249,6 +249,8 @@ def _parse_frame(frame: str | bytes) -> dict[str, Any]:
         raise Problem("FRAME_INVALID", "The frame is not JSON.") from None
     if not isinstance(command, dict):
         raise Problem("FRAME_INVALID", "The frame must be a JSON object.")
+    if not is_storable(command):
+        raise Problem("FRAME_INVALID", "The frame holds a NUL or half a character: such text can't be stored.")
     command_id = command.get("id")
     if not isinstance(command_id, str) or not command_id.isprintable() or not 0 < len(command_id) <= ID_MAX:
         raise Problem("FRAME_INVALID", f"Give each command an id, a text of at most {ID_MAX} characters.")
@@ -264,7 +266,7 @@ def _text(command: dict[str, Any], field: str, *, optional: bool = False) -> str
         return ""
     if not isinstance(value, str):
         raise Problem("FRAME_INVALID", f"{command['command']} needs {field}, a text.")
-    return value.encode("utf-8", "replace").decode()  # JSON can name lone surrogates, the database can't hold them
+    return value
 
 
 def _channel(room: Room) -> RoomChannel | None:

@@ -97,7 +97,7 @@ class TestBots:
         self.bot(people["bob"], "plain")
         bob = sign_in(people["bob"])
         assert code(bob.post("/rooms/x-private/members/", {"username": "plain"})) == (403, "ROOM_ACCESS_DENIED")
-        for name in ("plain", "bob", "nobody", "\0"):
+        for name in ("plain", "bob", "nobody", "\x07"):
             assert code(alice.post("/rooms/x-private/members/", {"username": name})) == (404, "NOT_FOUND")
         sam = sign_in(people["sam"])
         self.bot(people["sam"], "samson")

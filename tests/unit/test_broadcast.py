@@ -82,7 +82,7 @@ def test_or_those_that_are_named(sam: Client, world: dict[str, Room]) -> None:
         ({"rooms": []}, (400, "PARAMETER_INVALID")),
         ({"rooms": [f"r{n}" for n in range(201)]}, (400, "PARAMETER_INVALID")),
         ({"rooms": ["not a name"]}, (404, "ROOM_INVALID")),
-        ({"rooms": ["\0"]}, (404, "ROOM_INVALID")),
+        ({"rooms": ["\x07"]}, (404, "ROOM_INVALID")),
         ({"rooms": 7}, (400, "BODY_INVALID")),
         ({"type": 4}, (400, "PARAMETER_INVALID")),
         ({"text": " "}, (422, "TEXT_INVALID")),

@@ -14,7 +14,19 @@ from chat.problems import STATUS
 
 ROOT = Path(__file__).resolve().parents[2]
 OPERATING = ROOT / "docs" / "operating.md"
-READERS = {"text", "integer", "rate", "boolean", "items", "secret", "get", "setdefault"}
+READERS = {
+    "path",
+    "shared_key",
+    "database",
+    "text",
+    "integer",
+    "rate",
+    "boolean",
+    "items",
+    "secret",
+    "get",
+    "setdefault",
+}
 NOT_SETTINGS = {
     "DJANGO_SETTINGS_MODULE",
     "CONTENT_LENGTH",  # of a request

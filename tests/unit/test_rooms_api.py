@@ -109,9 +109,9 @@ class TestMake:
             ({"name": "api"}, 422, "NAME_INVALID"),
             ({"name": "X-mine"}, 422, "NAME_INVALID"),
             ({"name": "n" * 65}, 422, "NAME_INVALID"),
-            ({"name": "a\0b"}, 422, "TEXT_INVALID"),  # the title is the name
-            ({"name": "a\0b", "title": "t"}, 422, "NAME_INVALID"),
-            ({"name": "\ud800", "title": "t"}, 422, "NAME_INVALID"),
+            ({"name": "a\x07b"}, 422, "TEXT_INVALID"),  # the title is the name
+            ({"name": "a\x07b", "title": "t"}, 422, "NAME_INVALID"),
+            ({"name": "\x07", "title": "t"}, 422, "NAME_INVALID"),
             ({"name": 7}, 422, "NAME_INVALID"),
             ({"name": "a", "title": "t" * 101}, 422, "TEXT_INVALID"),
             ({"name": "a", "topic": "t" * 301}, 422, "TEXT_INVALID"),

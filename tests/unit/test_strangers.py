@@ -535,7 +535,7 @@ def test_refusals(db: None, visitors: list[User], settings: LazySettings, curl: 
     assert ann.post("/strangers/report/", {"reason": "?"}).json()["code"] == "PARTNER_MISSING"
     assert ann.post("/strangers/block/").json()["code"] == "PARTNER_MISSING"
     assert ann.post("/strangers/report/", {"reason": "x" * 501}).json()["code"] == "TEXT_INVALID"
-    assert ann.post("/strangers/report/", {"reason": "\0"}).json()["code"] == "TEXT_INVALID"
+    assert ann.post("/strangers/report/", {"reason": "\x07"}).json()["code"] == "TEXT_INVALID"
     assert not Stranger.objects.exclude(state="idle").exists()
     settings.GUESTS = False
     assert Client(headers=OWN_PAGE).post("/strangers/").json()["code"] == "USER_HAS_TO_LOGIN"

@@ -3,7 +3,7 @@ const form = document.querySelector("[data-make-room]");
 
 function suggested(title) {
   const plain = title.normalize("NFKD").replace(/[^\u0000-\u007f]/g, "").toLowerCase();
-  return plain.replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 64);
+  return plain.replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "").slice(0, 64);
 }
 
 if (form) {

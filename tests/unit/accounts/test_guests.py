@@ -28,7 +28,7 @@ class TestGuests:
             response = other.post("/accounts/guest/", {"display_name": name})
             assert (response.status_code, list(response.context["form"].errors)) == (422, ["display_name"])
 
-    @pytest.mark.parametrize("name", ["", "Alice", "аlice", "x" * 65, "\u202ex", "a\x00", "\u3164"])
+    @pytest.mark.parametrize("name", ["", "Alice", "аlice", "x" * 65, "\u202ex", "a\x07", "\u3164"])
     def test_a_nickname_that_wont_do_is_refused(self, browser: Client, people: Any, name: str) -> None:
         assert browser.post("/accounts/guest/", {"display_name": name}).status_code == 422
         assert not User.objects.filter(is_guest=True).exists()

@@ -34,7 +34,7 @@ class TestProfile:
         alice.refresh_from_db()
         assert (alice.username, alice.name_key) == ("alice", "allcellddell")
 
-    @pytest.mark.parametrize("name", ["", " ", "Bob", "b o b", "Bоb", "x" * 65, "\u202ex", "a\x00"])
+    @pytest.mark.parametrize("name", ["", " ", "Bob", "b o b", "Bоb", "x" * 65, "\u202ex", "a\x07"])
     def test_a_name_that_wont_do_is_refused_and_the_old_one_stays(self, alice: User, name: str) -> None:
         client = sign_in(alice)
         response = client.post("/accounts/profile/", {"display_name": name})

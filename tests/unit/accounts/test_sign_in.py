@@ -29,7 +29,7 @@ class TestSignIn:
 
     @pytest.mark.parametrize(
         "path",
-        ["//evil.example/x", "https://evil.example/", "/\\evil.example", "javascript:alert(1)", "evil", "/\x00", "/\n"]
+        ["//evil.example/x", "https://evil.example/", "/\\evil.example", "javascript:alert(1)", "evil", "/\x07", "/\n"]
         + ["http:///evil.example", "/" * 501, "///evil.example", "\\\\evil.example", " /x"],
     )
     def test_it_goes_on_to_paths_of_ours_only(self, browser: Client, alice: User, path: str) -> None:
@@ -67,7 +67,7 @@ class TestSignIn:
         assert hashed == [1, 1, 1, 1]
 
     @pytest.mark.parametrize(
-        "fields", [{"username": ""}, {"password": ""}, {"username": "a\x00"}, {"password": "\x00"}]
+        "fields", [{"username": ""}, {"password": ""}, {"username": "a\x07"}, {"password": "\x07"}]
     )
     def test_what_can_be_no_name_or_password_is_refused(
         self, browser: Client, alice: User, fields: dict[str, str]

@@ -45,7 +45,7 @@ class TestSignUp:
         [
             ({"username": ""}, "username"),
             ({"username": "a b"}, "username"),
-            ({"username": "a\x00"}, "username"),
+            ({"username": "a\x07"}, "username"),
             ({"username": "u" * 65}, "username"),
             ({"username": "ㅤ"}, "username"),
             ({"username": "alice"}, "username"),

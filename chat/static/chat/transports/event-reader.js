@@ -6,7 +6,8 @@
  */
 export async function readEvents(body, onEvent) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
+  let pieces = []; // of a line whose end has not come yet: it is put together once, however many pieces it comes in
+  let held = ""; // a CR at the end of what came, which may be half of a CR LF
   let fields = {};
 
   function take(line) {
@@ -23,9 +24,13 @@ export async function readEvents(body, onEvent) {
   for (;;) {
     const { done, value } = await reader.read();
     if (done) return;
-    // A CR at the end may be half of a CR LF.
-    const lines = (rest + value).split(/\r\n|\n|\r(?=[^])/);
-    rest = lines.pop();
-    lines.forEach(take);
+    const came = held + value;
+    held = came.endsWith("\r") ? "\r" : "";
+    const [first, ...others] = came.slice(0, came.length - held.length).split(/\r\n|\n|\r/);
+    pieces.push(first);
+    for (const next of others) {
+      take(pieces.join(""));
+      pieces = [next];
+    }
   }
 }

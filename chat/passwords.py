@@ -1,0 +1,74 @@
+"""How passwords are hashed: as Django does it, by few at a time.
+
+A hash takes half a second of a core on purpose. Everybody may ask for one, by signing in, and while the threads of a
+process compute hashes nobody else is served. So a quarter of the threads compute, as many wait, not for long, and the
+rest is refused. It stands where the hash is made: what makes one, now or later, goes through here.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.conf import settings
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
+from django.db import connection
+
+from chat.problems import Problem
+
+WAIT = 2.0  # seconds for a turn
+AGAIN = 5  # seconds until another try is worth it
+
+
+class Turns:
+    """Lets `most` work at once, and as many wait."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._working = self._waiting = 0
+        self._changed = threading.Condition()
+
+    def check(self) -> None:
+        """Raise Problem SERVICE_UNAVAILABLE when as many wait as may: before work that is in vain without a turn."""
+        if self._waiting >= self._most:
+            raise _too_many()
+
+    @contextmanager
+    def turn(self, wait: float) -> Iterator[None]:
+        """Wait at most so many seconds for a turn, and have it. Raises Problem SERVICE_UNAVAILABLE."""
+        with self._changed:
+            if self._working >= self._most and not self._wait(wait):
+                raise _too_many()
+            self._working += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._working -= 1
+                self._changed.notify()
+
+    def _wait(self, seconds: float) -> bool:
+        if not seconds or self._waiting >= self._most:
+            return False
+        self._waiting += 1
+        try:
+            return self._changed.wait_for(lambda: self._working < self._most, seconds)
+        finally:
+            self._waiting -= 1
+
+
+def _too_many() -> Problem:
+    words = "Too many people sign in at this moment. Nothing was looked at or changed: try again."
+    return Problem("SERVICE_UNAVAILABLE", words, retry_after=AGAIN)
+
+
+TURNS = Turns(settings.HASHES_AT_ONCE)
+
+
+class Hasher(PBKDF2PasswordHasher):
+    """Django's hasher, and its hashes, in turns. To verify a password is to hash it again, and goes the same way."""
+
+    def encode(self, password: str, salt: str, iterations: int | None = None) -> str:
+        """The hash. Raises Problem SERVICE_UNAVAILABLE."""
+        # Whoever holds rows, or SQLite's one lock, keeps others waiting who sign in nowhere.
+        with TURNS.turn(0 if connection.in_atomic_block else WAIT):
+            return str(super().encode(password, salt, iterations))
