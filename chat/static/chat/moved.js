@@ -31,7 +31,7 @@ async function privateRooms() {
     const answer = await get(next);
     if (!answer?.ok) break;
     rooms.push(...((await answer.json().catch(() => null))?.rooms ?? []));
-    next = /<([^>]+)>; rel="next"/.exec(answer.headers.get("Link") ?? "")?.[1];
+    next = /<([^<>]+)>; rel="next"/.exec(answer.headers.get("Link") ?? "")?.[1];
   }
   return rooms;
 }
