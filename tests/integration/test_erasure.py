@@ -30,13 +30,14 @@ def raw(service: Service) -> dict[str, int]:
     return {path.name: path.read_bytes().count(MARK) for path in files if MARK in path.read_bytes()}
 
 
-BEGIN = """
+PEOPLE = """
 from chat import access, actions
 from chat.models import Message, Room, User
-alice, _ = User.objects.get_or_create(username="alice-erases")
-bob, _ = User.objects.get_or_create(username="bob-erases")
-room = actions.create_room(alice, "{room}", title="{title}", topic="{topic}")
+alice, bob = (User.objects.get_or_create(username=name)[0] for name in ("alicia", "bobby"))
 def found(): return access.find_room(alice, "{room}")
+"""
+BEGIN = """
+actions.create_room(alice, "{room}", title="{title}", topic="{topic}")
 actions.join_room(bob, found())
 for text in {texts!r}:
     actions.post_message(bob, "{room}", text)
@@ -81,9 +82,9 @@ def sqlite(pool: Pool) -> Service:
 def test_deleted_texts_are_in_no_file_after_prune(sqlite: Service, how: str) -> None:
     room = f"e{free_port()}"
     written = texts(list(ENDS).index(how))
-    sqlite.shell(BEGIN.format(room=room, title="s3cret-title", topic="s3cret-topic " * 10, texts=written))
+    sqlite.shell((PEOPLE + BEGIN).format(room=room, title="s3cret-title", topic="s3cret-topic " * 10, texts=written))
     assert sum(raw(sqlite).values()) > sum(SIZES)
-    sqlite.shell(ENDS[how].format(room=room))
+    sqlite.shell((PEOPLE + ENDS[how]).format(room=room))
     assert raw(sqlite)  # the file of writes has the old pages
     sqlite.shell(AGE)
     wait_until(lambda: sqlite.manage("prune") and not raw(sqlite), 30, "the overwriting")
@@ -100,8 +101,8 @@ def test_a_companion_overwrites_what_is_deleted_meanwhile(sqlite: Service) -> No
     room = f"e{free_port()}"
     with subprocess.Popen(command, cwd=ROOT, env=sqlite.environment) as companion:
         try:
-            sqlite.shell(BEGIN.format(room=room, title="t", topic="", texts=texts(7)))
-            sqlite.shell(ENDS["message by its author"].format(room=room))
+            sqlite.shell((PEOPLE + BEGIN).format(room=room, title="t", topic="", texts=texts(7)))
+            sqlite.shell((PEOPLE + ENDS["message by its author"]).format(room=room))
             wait_until(lambda: not raw(sqlite), 60, "the overwriting")
         finally:
             companion.terminate()
