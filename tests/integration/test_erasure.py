@@ -90,6 +90,26 @@ def test_deleted_texts_are_in_no_file_after_prune(sqlite: Service, how: str) -> 
     wait_until(lambda: sqlite.manage("prune") and not raw(sqlite), 30, "the overwriting")
 
 
+TABLES = """
+from django.apps import apps
+rows = [(model.__name__, row) for model in apps.get_models() for row in model._base_manager.values()]
+print([row for row in rows if "{mark}" in str(row)])
+"""
+
+
+@pytest.mark.both_databases
+def test_a_deleted_room_is_in_no_table(service: Service, room: str) -> None:
+    """On both databases."""
+    mark = f"mark{free_port()}"
+    written = [f"{mark}-{number}" for number in range(3)]
+    code = (PEOPLE + BEGIN).format(room=room, title=f"{mark}-title", topic=f"{mark}-topic", texts=written)
+    service.shell(code.replace("s3cret", mark))
+    assert len(service.shell(TABLES.format(mark=mark))) > 100
+    service.shell((PEOPLE + ENDS["room"]).format(room=room))
+    service.manage("prune")
+    assert service.shell(TABLES.format(mark=mark)).strip() == "[]"
+
+
 def test_a_companion_overwrites_what_is_deleted_meanwhile(sqlite: Service) -> None:
     """`prune --every` looks more often than it prunes: here as often as it can."""
     code = (
