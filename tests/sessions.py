@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 
 from chat.models import User
-from chat.sessions import SessionStore
+from chat.sessions import SessionStore, age_of
 
 
 def session_of(user: User) -> str:
@@ -16,6 +16,7 @@ def session_of(user: User) -> str:
     store[SESSION_KEY] = str(user.pk)
     store[BACKEND_SESSION_KEY] = "chat.signin.SignIn"
     store[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    store.set_expiry(int(age_of(user).total_seconds()))
     store.create()
     return str(store.session_key)
 

@@ -9,6 +9,7 @@ from tests.readers import TRANSPORTS, Reader
 from tests.service import Service, wait_until
 
 AGREE_SECONDS = 10
+CHANGES = ("message", "message-edited", "message-deleted")
 
 
 class Trio:
@@ -71,12 +72,22 @@ class Trio:
         for reader in self:
             wait_until(lambda reader=reader: condition(reader), seconds, f"{what} on {reader.transport}")
 
-    def _logged(self, reader: Reader) -> dict[str, list[tuple[int, str, Any]]]:
-        """What it has by room: numbers, types and data."""
-        found: dict[str, list[tuple[int, str, Any]]] = {}
+    def _logged(self, reader: Reader) -> dict[str, list[Any]]:
+        """What it has by room: numbers and types, each with the data that the page shows in the end.
+
+        An event that is sent again has its message as it is then, so a reader can have the old text or the new one.
+        """
+        found: dict[str, list[Any]] = {}
+        messages: dict[tuple[str, int], Any] = {}
         for seen in list(reader.seen):
-            if seen.number:
-                found.setdefault(seen.room, []).append((seen.number, seen.type, seen.json()))
+            if not seen.number:
+                continue
+            data, events = seen.json(), found.setdefault(seen.room, [])
+            if seen.type in CHANGES:
+                shown = messages.setdefault((seen.room, data["id"]), {})
+                shown |= {"text": "", "deleted": True} if seen.type == "message-deleted" else data
+                data = shown
+            events.append((seen.number, seen.type, data))
         return found
 
 

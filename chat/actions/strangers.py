@@ -89,7 +89,7 @@ def leave_strangers(user: User, pair_room: str | None = None) -> Stranger | None
     with a_round() as current:
         one = current.visitor(user)
         if one.pair_room is not None and pair_room not in (None, one.pair_room.name):
-            words = f"You are still there. To leave your partner, name your room: ?confirm={one.pair_room.name}."
+            words = f"You have another partner now. To leave this one: ?confirm={one.pair_room.name}."
             raise Problem("CONFIRM_REQUIRED", words)
         if one.state != State.IDLE:
             current.idle(one)

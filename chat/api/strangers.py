@@ -85,11 +85,11 @@ def meet(request: HttpRequest) -> HttpResponse:
 @router.delete("/", response={204: None, REFUSALS: ProblemOut}, summary="Leave")
 def leave(
     request: HttpRequest,
-    confirm: str = Query("", description="To leave a partner: the name of the room of the two, needed."),
+    confirm: str = Query("", description="Leave only the partner in the room of this name."),
 ) -> HttpResponse:
     """Out of the queue, or away from the partner. The room of the two is gone at once."""
     user = actions.check_stranger(writer(request, Scope.POST))
-    actions.leave_strangers(user, confirm)
+    actions.leave_strangers(user, confirm or None)
     return done()
 
 

@@ -4,15 +4,15 @@ them."""
 import http.client
 import json
 import socket
-from collections.abc import Iterator
 from contextlib import closing
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlencode
 
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from tests.pool import Pool
 from tests.service import Service, wait_until
 
 pytestmark = pytest.mark.timeout(180)
@@ -35,11 +35,16 @@ result = [ann.room.name, *{str(room.pk) for room in rooms}, ann.room.name.remove
 """
 
 
-@pytest.fixture(scope="module")
-def place() -> Iterator[Service]:
-    with Service() as running:
-        running.start_presence()
-        yield running
+class WithPresence(Service):
+    def __enter__(self) -> Self:
+        super().__enter__()
+        self.start_presence()
+        return self
+
+
+@pytest.fixture
+def place(pool: Pool) -> Service:
+    return pool.get("strangers", "sqlite", WithPresence)
 
 
 class Visitor:

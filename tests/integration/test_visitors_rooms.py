@@ -5,7 +5,6 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from http.client import HTTPConnection
@@ -15,6 +14,7 @@ import pytest
 from websockets.sync.client import connect
 
 from tests.integration.test_websocket import address, ask
+from tests.pool import Pool
 from tests.readers import Reader
 from tests.service import Service
 
@@ -39,12 +39,12 @@ result = actions.empty_quiet_rooms(timezone.now() - timedelta(days=30))
 """
 
 
-@pytest.fixture(scope="module")
-def service(database: str) -> Iterator[Service]:
+@pytest.fixture
+def service(pool: Pool, database: str) -> Service:
     """Ten new rooms an hour from an address. Messages of accounts count under their person only, so that nothing makes
     those of one address wait for each other before they make rooms."""
-    with Service(database, ADDRESS_ROOM_LIMIT=f"{MOST}/hour", ADDRESS_POST_LIMIT="0", WEB_WORKERS="3") as running:
-        yield running
+    limits = {"ADDRESS_ROOM_LIMIT": f"{MOST}/hour", "ADDRESS_POST_LIMIT": "0"}
+    return pool.get("few new rooms", database, Service, WEB_WORKERS="3", **limits)
 
 
 class Maker:

@@ -473,7 +473,9 @@ def test_the_whole_way_by_rest(visitors: list[User]) -> None:
     read = ben.get(f"/rooms/{pair['room']}/messages/").json()["messages"]
     assert [one["text"] for one in read] == ["hello"]
     assert ben.post("/strangers/here/").json()["state"] == "paired"
-    assert ann.delete(f"/strangers/?confirm={pair['room']}").status_code == 204
+    other = ann.delete(f"/strangers/?confirm={state['room']}")
+    assert (other.status_code, other.json()["code"]) == (422, "CONFIRM_REQUIRED")
+    assert ann.delete("/strangers/").status_code == 204
     assert ann.delete("/strangers/").status_code == 204  # nobody is left to leave
     assert ben.get("/strangers/").json()["reason"] == "partner-left"
     alone = ben.post(f"/rooms/{state['room']}/messages/", {"text": "hello?"})
