@@ -2,6 +2,7 @@
 
 messages    post, edit, delete
 rooms       make, change, archive, delete; after a restore
+erasure     what deleting leaves behind
 quiet       what was said in visitors' rooms, when they are quiet
 members     join, leave, invites, roles
 presence    who is in a room, kept by its companion
@@ -21,6 +22,7 @@ log         the event of a change; taking rights away
 
 from chat.actions.bots import add_bot, close_bot, make_bot
 from chat.actions.broadcasts import broadcast, rooms_of_broadcast
+from chat.actions.erasure import forget_expired, overwrite_deleted
 from chat.actions.held_names import HELD, prune_held_names
 from chat.actions.hooks import (
     HOOKS_MAX,
@@ -144,6 +146,7 @@ __all__ = [
     "find_stranger",
     "forget_blocks",
     "forget_closings",
+    "forget_expired",
     "invite",
     "is_setup_token",
     "iso",
@@ -164,6 +167,7 @@ __all__ = [
     "meet_next",
     "message_data",
     "open_direct_room",
+    "overwrite_deleted",
     "post_message",
     "prune_guests",
     "prune_held_names",

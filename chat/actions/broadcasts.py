@@ -66,7 +66,7 @@ def broadcast(
     todo = [room for room in rooms if room.pk not in done]
     if todo:
         where = "named" if names is not None else "all"
-        audit(actor, "broadcast", None, detail=f"to {len(todo)} rooms ({where}): {text}")
+        audit(actor, "broadcast", None, detail=f"to {len(todo)} rooms ({where})")
     until, tried = time.monotonic() + SECONDS, 0
     for room in todo[:BATCH]:
         if tried and time.monotonic() > until:

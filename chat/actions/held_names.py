@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from chat.models import HeldName, Message, Room, User
+from chat.models import HeldName, IncomingHook, Message, Room, User
 from chat.names import person_key
 
 HELD = timedelta(days=30)
@@ -58,3 +58,13 @@ def has_posted(user: User) -> bool:
 def prune_held_names(now: datetime) -> None:
     """Forget names that are free again."""
     HeldName.objects.filter(until__lt=now).delete()
+
+
+def end_hook(room: Room, bot: User) -> None:
+    """The webhook that posts as `bot` goes with the membership, and who made it can give another one its name. What it
+    posted stays its own: so the user stays, and nobody speaks as it again."""
+    hook = IncomingHook.objects.filter(room=room, user=bot).select_related("created_by").first()
+    if hook is not None and IncomingHook.objects.filter(pk=hook.pk).delete()[0]:
+        give_up(bot, holder=hook.created_by)
+        bot.is_active, bot.display_name = False, ""
+        bot.save(update_fields=["is_active", "display_name", "name_key"])

@@ -8,7 +8,7 @@ from django.db.models import Case, When
 from django.utils import timezone
 
 from chat import access
-from chat.actions.held_names import give_up
+from chat.actions.held_names import end_hook
 from chat.actions.log import audit, lock, revoke
 from chat.actions.rooms import TITLE_MAX, hidden_name
 from chat.models import IncomingHook, Invite, Membership, Restore, Room, User, digest_of
@@ -148,7 +148,7 @@ def end_membership(room: Room, user: User) -> None:
         check_owner_left(room, one)
         Membership.objects.filter(room=room, user=one).delete()
         if one.is_bot:
-            _end_hook(room, one)
+            end_hook(room, one)
     Invite.objects.filter(room=room, created_by__in=gone, withdrawn_at=None).update(withdrawn_at=timezone.now())
 
 
@@ -171,16 +171,6 @@ def hand_over(actor: User | None, user: User) -> None:
             if Membership.objects.filter(pk=heir.pk).update(role=Membership.Role.OWNER):
                 audit(actor, "make owner", room, heir.user, f"after {user.username}")
                 break
-
-
-def _end_hook(room: Room, bot: User) -> None:
-    """The webhook that posts as `bot` goes with the membership, and who made it can give another one its name. What it
-    posted stays its own: so the user stays, and nobody speaks as it again."""
-    hook = IncomingHook.objects.filter(room=room, user=bot).select_related("created_by").first()
-    if hook is not None and IncomingHook.objects.filter(pk=hook.pk).delete()[0]:
-        give_up(bot, holder=hook.created_by)
-        bot.is_active, bot.display_name = False, ""
-        bot.save(update_fields=["is_active", "display_name", "name_key"])
 
 
 def check_owner_left(room: Room, user: User) -> None:

@@ -144,8 +144,8 @@ def edit_message(person: Person, room: Room, eid: int, text: str) -> dict[str, A
 def delete_message(person: Person, room: Room, eid: int) -> None:
     """Delete a message: its author for as long as EDIT_MINUTES says, moderators always. Raises Problem.
 
-    The text goes from the history and from every event that carried it, so that no replay shows it again. What was
-    deleted before is not there any more: MESSAGE_INVALID.
+    The text goes from the history and from every event that carried it, so that no replay shows it again; where it was
+    posted from goes, too. What was deleted before is not there any more: MESSAGE_INVALID.
     """
     actor = access.check_signed_in(person)
     now = timezone.now()
@@ -156,8 +156,8 @@ def delete_message(person: Person, room: Room, eid: int) -> None:
         else:
             message = _own_message(person, claimed, eid)
             _check_time(message, now)
-        message.text, message.deleted_at = "", now
-        message.save(update_fields=["text", "deleted_at"])
+        message.text, message.address, message.deleted_at = "", "", now
+        message.save(update_fields=["text", "address", "deleted_at"])
         _rewrite(message, message_data(claimed, message))
         log(claimed, "message-deleted", {"id": eid, "room": claimed.name}, now)
         if message.author_id != actor.pk:

@@ -40,7 +40,7 @@ def restrict(person: Person, room: Room, kind: str, whom: User | str, *, until: 
         if kind == Restriction.Kind.BAN and user is not None:
             end_membership(room, user)
             revoke([room.pk])
-        audit(actor, kind, room, user, address)
+        audit(actor, kind, room, user, _told(address))
     return restriction
 
 
@@ -67,7 +67,12 @@ def lift(person: Person, room: Room, restriction_id: int) -> None:
         raise Problem("ROOM_ACCESS_DENIED", "This is your own: ask somebody else to lift it.")
     with transaction.atomic():
         found.delete()
-        audit(access.check_signed_in(person), f"lift {found.kind}", room, found.user, found.address)
+        audit(access.check_signed_in(person), f"lift {found.kind}", room, found.user, _told(found.address))
+
+
+def _told(address: str) -> str:
+    """What the audit says of an address: it outlives the mute or ban, which alone knows the address itself."""
+    return "an address" if address else ""
 
 
 def _check_target(person: Person, room: Room, user: User) -> None:

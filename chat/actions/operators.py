@@ -26,7 +26,7 @@ def create_room(actor: User, name: str, *, title: str, topic: str = "", visibili
     access.check_operator(actor, "chat.add_room")
     with transaction.atomic():
         room = rooms.create_room(actor, name, title=title, topic=topic, visibility=visibility)
-        audit(actor, "create room", room, detail=room.title)
+        audit(actor, "create room", room)
     return room
 
 

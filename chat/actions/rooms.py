@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from chat import access, eventlog, publish
+from chat.actions.erasure import strip_room
 from chat.actions.limits import TOO_MANY_ROOMS, Limit, take
 from chat.actions.log import audit, claim, lock, log, revoke
 from chat.models import Membership, Restore, Room, User
@@ -90,17 +91,15 @@ def change_room(person: Person, room: Room, **changes: Any) -> Room:
 
 
 def delete_room(person: Person, room: Room) -> None:
-    """Delete a room: its streams end, its name is never given again. Raises Problem."""
+    """Delete a room: its streams end, its name is never given again, and nothing else of it stays. Raises Problem."""
     access.check_own(person, room)
     if room.name_key == DEFAULT_ROOM:
         raise Problem("ROOM_ACCESS_DENIED", "The first room stays.")
     with transaction.atomic():
         room = lock(room, person)
         revoke([room.pk])
-        Room.objects.filter(pk=room.pk).update(deleted_at=timezone.now(), direct_key=None)
-        room.messages.all().delete()
-        room.events.all().delete()
-        audit(access.check_signed_in(person), "delete room", room, detail=room.title)
+        strip_room(room, timezone.now())
+        audit(access.check_signed_in(person), "delete room", room)
 
 
 def restored() -> tuple[int, int]:

@@ -33,7 +33,7 @@ LAYERS: list[set[str]] = [
     {"chat.actions.strangers"},
     {"chat.actions.members", "chat.actions.presence", "chat.actions.pairing"},
     {"chat.actions.rooms"},
-    {"chat.actions.deliveries", "chat.actions.quiet"},
+    {"chat.actions.deliveries", "chat.actions.erasure", "chat.actions.quiet"},
     {"chat.actions.log", "chat.actions.limits", "chat.actions.held_names"},
     {"chat.access"},
     {"chat.access.hooks", "chat.access.operators"},

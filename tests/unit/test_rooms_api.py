@@ -203,7 +203,7 @@ STATEMENTS = [
     (9, "post", "/rooms/", {"name": "new"}),
     (10, "patch", "/rooms/open/", {"topic": "t"}),
     (18, "patch", "/rooms/open/", {"visibility": "private"}),
-    (13, "delete", "/rooms/open/?confirm=Open", None),
+    (21, "delete", "/rooms/open/?confirm=Open", None),  # one for each thing that goes
     (8, "post", "/rooms/open/members/", None),
     (11, "patch", "/rooms/open/members/bob/", {"role": "moderator"}),
     (13, "delete", "/rooms/open/members/bob/", None),

@@ -5,6 +5,7 @@ import logging
 import signal
 import sys
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +20,7 @@ from chat.actions.limits import prune_tallies
 from chat.sessions import SessionStore
 
 CLOSINGS_KEPT = timedelta(hours=1)  # the relay looks back ten minutes
+OVERWRITE_EVERY = 30  # seconds between two looks for what was deleted meanwhile
 
 logger = logging.getLogger(__name__)
 
@@ -40,12 +42,18 @@ class Command(BaseCommand):
             return
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         while True:
-            try:
-                self._prune()
-            except (DatabaseError, InterfaceError) as error:
-                logger.warning("the database doesn't answer: %s", type(error).__name__)
-                close_old_connections()
-            time.sleep(options["every"])
+            self._try(self._prune)
+            next_time = time.monotonic() + options["every"]
+            while (left := next_time - time.monotonic()) > 0:
+                time.sleep(min(left, OVERWRITE_EVERY))
+                self._try(actions.overwrite_deleted)
+
+    def _try(self, step: Callable[[], object]) -> None:
+        try:
+            step()
+        except (DatabaseError, InterfaceError) as error:
+            logger.warning("the database doesn't answer: %s", type(error).__name__)
+            close_old_connections()
 
     def _prune(self) -> tuple[int, int, int]:
         now = timezone.now()
@@ -57,5 +65,7 @@ class Command(BaseCommand):
         actions.forget_closings(now - CLOSINGS_KEPT)
         prune_tallies(now)
         prune_deliveries(now)
+        actions.forget_expired(now)
         SessionStore.clear_expired()
+        actions.overwrite_deleted()
         return events, guests, rooms
