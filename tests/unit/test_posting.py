@@ -357,7 +357,7 @@ class TestStatements:
 def test_membership_is_read_in_the_statement_that_claims_the_id(make_room: Any, people: dict[str, User]) -> None:
     room = make_room(members=(people["bob"],))
     claims = [
-        Room.objects.claim_or_make("den", room.created, user_id=people[name].pk, name_keys=("", "", ""))
+        Room.objects.claim_or_make("den", room.created, user_id=people[name].pk, name_keys=person_keys(""))
         for name in ("bob", "charlie")
     ]
     assert [claim and claim.role for claim in claims] == [Membership.Role.MEMBER, None]
