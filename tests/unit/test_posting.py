@@ -12,6 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from chat import actions, eventlog, publish
 from chat.models import Event, Membership, Message, Room, User
+from chat.names import person_keys
 from tests.unit.conftest import OWN_PAGE, sign_in
 
 # Publishing waits for a commit, so these tests commit for real.
