@@ -60,11 +60,10 @@ def due(now: datetime, holder: str, under_way: list[int], most: int) -> list[Out
     coming = Event.objects.filter(room=OuterRef("room"), eid__gt=OuterRef("position"), type__in=TYPES).order_by("eid")
     following = {f"next_{field}": Subquery(coming.values(field)[:1]) for field in ("eid", "type", "data")}
     following["next_created"] = Subquery(coming.values("created")[:1])
-    wanted = Q(test_asked_at__isnull=False) | (
-        Q(room__counter__gt=F("position")) & (Q(retry_at=None) | Q(retry_at__lte=now))
+    wanted = Q(test_asked_at__isnull=False) | (Q(room__counter__gt=F("position")) & deliveries.is_due(now))
+    hooks = OutgoingHook.objects.filter(wanted, deliveries.free(holder, now), disabled_at=None).exclude(
+        pk__in=under_way
     )
-    free = Q(lease="") | Q(lease=holder) | Q(lease_until__lte=now)
-    hooks = OutgoingHook.objects.filter(wanted, free, disabled_at=None).exclude(pk__in=under_way)
     longest_first = F("tried_at").asc(nulls_first=True)
     return list(access.with_maker(hooks).annotate(**following).order_by(longest_first, "pk")[:most])
 

@@ -293,11 +293,24 @@ def _retry_after(response: HTTPResponse) -> float | None:
     if text.isascii() and text.isdigit():
         return float(text[:9])
     try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):  # a year or a zone of many digits is the second
+        moment = _moment(text)
+    except (ValueError, OverflowError):
         return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    return max(0.0, (moment - _time_of(response)).total_seconds())
+
+
+def _moment(text: str) -> datetime:
+    """A date of a header. Raises ValueError or OverflowError: of a year or a zone of many digits."""
+    moment = parsedate_to_datetime(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _time_of(response: HTTPResponse) -> datetime:
+    """The time by the receiver's clock, by which it means its other dates; by ours when it doesn't say."""
+    try:
+        return _moment(response.getheader("Date") or "")
+    except (ValueError, OverflowError):
+        return datetime.now(UTC)
 
 
 def _ascii_host(host: str) -> str:
