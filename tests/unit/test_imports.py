@@ -46,7 +46,8 @@ LAYERS: list[set[str]] = [
     {"chat.eventlog"},
     {"chat.pushpin_stats"},
     {"chat.channels"},
-    {"chat.outbound"},
+    {"chat.outbound", "chat.shares"},
+    {"chat.reach"},
     {"chat.spellings"},
     {"chat.models", "chat.middleware"},
     {
