@@ -70,7 +70,9 @@ def withdraw_hook(person: Person, room: Room, hook: IncomingHook | OutgoingHook)
             end_membership(room, hook.user)  # and with it the hook
         else:
             audit(actor, "withdraw outgoing webhook", room, detail=outbound.parse_url(hook.url).host)
-            OutgoingHook.objects.filter(pk=hook.pk).delete()
+            mine = OutgoingHook.objects.filter(pk=hook.pk)
+            mine.select_for_update().first()  # an attempt is not written down while its webhook goes
+            mine.delete()
 
 
 def test_hook(person: Person, room: Room, hook: OutgoingHook) -> None:

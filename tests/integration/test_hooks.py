@@ -256,4 +256,6 @@ def test_twenty_slow_receivers_of_one_maker_delay_no_other_maker(den: Den, conso
             den.say(f"text {number}")
             wait_until(lambda number=number: len(quick.got) == number + 1, 2, "delivery to the quick one")
         assert quick.texts() == [f"text {number}" for number in range(5)]
-    console.print("from chat.models import OutgoingHook; OutgoingHook.objects.filter(url__contains='hook').delete()")
+    # Those whose attempts hang are no business of the next test.
+    off = "OutgoingHook.objects.filter(created_by__username__startswith='slow-').update(disabled_at=timezone.now())"
+    console.print(f"from django.utils import timezone; from chat.models import OutgoingHook; {off}")
