@@ -27,9 +27,19 @@ def skeleton(name: str) -> str:
 
     The look-alikes of ASCII become ASCII, in lower case; l, i, 1 and | become l, since a capital i looks like them.
     Vowel signs and the like, which tell names of many scripts apart, stay.
+
+    The table is asked for each character as it is written, before its decomposition takes it away: a lunate sigma looks
+    like c, and becomes an ordinary sigma, which does not.
     """
-    decomposed = _UNSEEN.sub("", unicodedata.normalize("NFKD", name[:_LOOKED_AT]))
+    written = "".join(map(_as_written, name[:_LOOKED_AT]))
+    taken_apart = "".join(map(_as_written, unicodedata.normalize("NFD", written)))
+    decomposed = _UNSEEN.sub("", unicodedata.normalize("NFKD", taken_apart))
     return "".join(_shape(char) for char in decomposed if not _is_accent(char))
+
+
+def _as_written(char: str) -> str:
+    """The ASCII letter or digit that `char` looks like before any normalisation, else `char`."""
+    return char if char.isascii() else _LETTERS.get(char, char)
 
 
 def _is_accent(char: str) -> bool:
@@ -84,3 +94,4 @@ def _stand_ins() -> dict[str, str]:
 
 
 _STAND_INS = _stand_ins()
+_LETTERS = {char: text for char, text in _STAND_INS.items() if text.isascii() and text.isalnum()}

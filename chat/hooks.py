@@ -2,11 +2,12 @@
 
 The log of events is the queue. Each webhook has a position in it, which moves when the receiver has answered 2xx, so a
 companion that is killed tells an event twice and never leaves one out. A post does nothing for webhooks: the companion
-looks at the log a few times a second, and asks one question for all webhooks at once.
+looks at the log a few times a second, and asks one question for all webhooks at once, and one more when some have
+something to tell.
 
-One thread talks to the database. Each attempt has a thread of its own, so a receiver that hangs holds up nobody else,
-and there is one attempt at most for each webhook: so its events stay in order. Two companions, as during a deploy,
-share the work by leases.
+One thread talks to the database. Each attempt has a thread of its own, and makers and hosts have shares of them (see
+chat.shares), so a receiver that hangs holds up nobody else; and there is one attempt at most for each webhook: so its
+events stay in order. Two companions, as during a deploy, share the work by leases.
 """
 
 import base64
@@ -17,25 +18,27 @@ import queue
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import DatabaseError, InterfaceError, close_old_connections
-from django.db.models import F, OuterRef, Q, Subquery
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from chat import access, eventlog, outbound
 from chat.actions import deliveries, iso
 from chat.channels import ROOM_PREFIX
 from chat.models import Event, OutgoingHook
-from chat.outbound import Answer
+from chat.outbound import Answer, host_of
+from chat.shares import Errand, choose
 from chat.wire import encode
 
 logger = logging.getLogger(__name__)
 
 PAUSE = 0.25  # seconds between two looks at the log
 AT_ONCE = 50  # attempts under way
+SLOW_MS = 1000  # an attempt that takes longer is slow
 LAST_ANSWERS = 3.0  # seconds that attempts under way get when the companion ends
 TYPES = ("message", "message-edited", "message-deleted")
 
@@ -52,21 +55,32 @@ class Parcel:
     body: bytes
 
 
-def due(now: datetime, holder: str, under_way: list[int], most: int) -> list[OutgoingHook]:
-    """The webhooks that have something to tell now, each with its next event, its room and who made it. One query.
+def waiting(now: datetime, holder: str, under_way: Collection[int], slow: Collection[int] = ()) -> list[Errand]:
+    """The webhooks that have something to tell now, the one that was not tried for longest first. One query."""
+    longest_first = F("tried_at").asc(nulls_first=True)
+    found = _wanted(now, holder).exclude(pk__in=under_way).order_by(longest_first, "pk")
+    rows = found.values_list("pk", "created_by", "url")
+    return [Errand(pk, maker, host_of(url), pk in slow) for pk, maker, url in rows]
+
+
+def due(now: datetime, holder: str, chosen: Collection[int]) -> list[OutgoingHook]:
+    """Those of the chosen webhooks that have something to tell now, in this order, each with its next event, its room
+    and who made it. One query.
 
     One statement sees one state of the log: what was pruned, what comes next, and who has which right belong together.
     """
     coming = Event.objects.filter(room=OuterRef("room"), eid__gt=OuterRef("position"), type__in=TYPES).order_by("eid")
     following = {f"next_{field}": Subquery(coming.values(field)[:1]) for field in ("eid", "type", "data")}
     following["next_created"] = Subquery(coming.values("created")[:1])
-    wanted = Q(test_asked_at__isnull=False) | (
-        Q(room__counter__gt=F("position")) & (Q(retry_at=None) | Q(retry_at__lte=now))
-    )
-    free = Q(lease="") | Q(lease=holder) | Q(lease_until__lte=now)
-    hooks = OutgoingHook.objects.filter(wanted, free, disabled_at=None).exclude(pk__in=under_way)
-    longest_first = F("tried_at").asc(nulls_first=True)
-    return list(access.with_maker(hooks).annotate(**following).order_by(longest_first, "pk")[:most])
+    hooks = access.with_maker(_wanted(now, holder).filter(pk__in=chosen)).annotate(**following)
+    by_pk = {hook.pk: hook for hook in hooks}
+    return [by_pk[pk] for pk in chosen if pk in by_pk]
+
+
+def _wanted(now: datetime, holder: str) -> QuerySet[OutgoingHook]:
+    """The webhooks that have something to tell, and that this companion may deliver for."""
+    wanted = Q(test_asked_at__isnull=False) | (Q(room__counter__gt=F("position")) & deliveries.is_due(now))
+    return OutgoingHook.objects.filter(wanted, deliveries.free(holder, now), disabled_at=None)
 
 
 def parcel_for(hook: OutgoingHook, now: datetime) -> Parcel | None:
@@ -111,6 +125,7 @@ class Courier:
         self._holder = secrets.token_hex(16)
         self._post = post
         self._under_way: dict[int, tuple[OutgoingHook, Parcel]] = {}
+        self._slow: set[int] = set()  # webhooks whose last attempt was
         self._answers: queue.SimpleQueue[tuple[int, Answer]] = queue.SimpleQueue()
 
     @property
@@ -121,7 +136,7 @@ class Courier:
     def step(self, now: datetime) -> int:
         """Begin what is due. Returns how many attempts were begun."""
         begun = 0
-        for hook in due(now, self._holder, list(self._under_way), AT_ONCE - len(self._under_way)):
+        for hook in self._next(now):
             if why := access.hook_refusal(hook):
                 deliveries.switch_off(hook, why)
             elif (parcel := parcel_for(hook, now)) is None:
@@ -130,6 +145,16 @@ class Courier:
                 self._begin(hook, parcel)
                 begun += 1
         return begun
+
+    def _next(self, now: datetime) -> list[OutgoingHook]:
+        """Those that begin now, within the shares."""
+        wait = waiting(now, self._holder, self._under_way, self._slow)
+        busy = [
+            Errand(pk, hook.created_by_id, host_of(hook.url), pk in self._slow)
+            for pk, (hook, _) in self._under_way.items()
+        ]
+        chosen = [errand.pk for errand in choose(wait, busy, AT_ONCE)]
+        return due(now, self._holder, chosen) if chosen else []
 
     def settle(self, seconds: float) -> None:
         """Wait so long for an answer, and write down all that came."""
@@ -164,6 +189,7 @@ class Courier:
     def _write(self, pk: int, answer: Answer) -> None:
         """What can't be written is forgotten: then the event is told once more when the lease is over."""
         hook, parcel = self._under_way.pop(pk)
+        (self._slow.add if answer.ms >= SLOW_MS else self._slow.discard)(pk)
         note = deliveries.taken if answer.is_taken else deliveries.failed
         note(hook, self._holder, parcel.kind, parcel.eid, answer)
 

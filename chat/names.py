@@ -25,6 +25,7 @@ PERSON_KEY_MAX = 4 * PERSON_NAME_MAX
 # take time by the square of a run of marks.
 PERSON_SENT_MAX = 4 * PERSON_NAME_MAX
 _TOO_LONG = f"A name can have at most {PERSON_NAME_MAX} characters."
+PersonKeys = tuple[str, str, str, str, str, str]
 
 
 def room_key(name: str) -> str:
@@ -121,12 +122,25 @@ def person_key(name: str) -> str:
     return skeleton(name)[:PERSON_KEY_MAX]
 
 
-def person_keys(name: str) -> tuple[str, str, str]:
-    """The skeletons of a name in all its cases: one that has any of them is taken by who has another.
+def person_keys(name: str) -> PersonKeys:
+    """The skeletons of a name in all its cases, as it is written and decomposed: a name that has any of them is taken
+    when somebody has it.
 
     They differ in few names: a capital Greek Ν looks like N, a small ν like v, so Νίκος and νίκος look like two.
     """
-    return person_key(name), person_key(name.lower()), person_key(name.upper())
+    plain = unicodedata.normalize("NFKD", name)
+    one, two, three, four, five, six = (
+        person_key(form) for form in (name, name.lower(), name.upper(), plain, plain.lower(), plain.upper())
+    )
+    return one, two, three, four, five, six
+
+
+def reads_in_two_ways(name: str) -> bool:
+    """Whether a character looks like an ASCII letter as it is written, and like something else when decomposed.
+
+    A long s looks like f and is an s. One stored key can't keep both readings from others.
+    """
+    return person_key(name) != person_key(unicodedata.normalize("NFKD", name))
 
 
 def is_key_of(key: str, name: str) -> bool:

@@ -7,7 +7,6 @@ followed, no proxy of the environment is used, and of the answer little more tha
 
 import ipaddress
 import logging
-import re
 import socket
 import ssl
 import threading
@@ -16,11 +15,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from urllib.parse import urlsplit
 
-from django.conf import settings
-
+from chat import reach
+from chat.reach import Address, address_in, is_allowed
 from chat.times import seconds
 
 logger = logging.getLogger(__name__)
@@ -32,22 +32,7 @@ ADDRESSES_MAX = 4  # that are tried of one name
 ANSWER_MAX = 16_384  # bytes of the answer's body that are read, so that the receiver can end in peace
 PORTS = (80, 443)  # and from 1024 on: below are mail and other services that an HTTP request could harm
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Lookup = Callable[[str, int], Sequence[str]]
-
-# Python's `is_global` differs between its versions (CVE-2024-4032) and takes multicast for global. So what may not be
-# reached is written out, by IANA's registries of special addresses.
-_CLOSED_4 = tuple(
-    map(
-        ipaddress.IPv4Network,
-        "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24"
-        " 192.88.99.0/24 192.168.0.0/16 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/4 240.0.0.0/4".split(),
-    )
-)
-# Of IPv6 only this is the public internet, without these: Teredo and other protocols, documentation, 6to4.
-_OPEN_6 = ipaddress.IPv6Network("2000::/3")
-_CLOSED_6 = tuple(map(ipaddress.IPv6Network, "2001::/23 2001:db8::/32 2002::/16 3fff::/20".split()))
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 class Unreachable(Exception):
@@ -102,17 +87,36 @@ def parse_url(url: str) -> Target:
     return Target(is_tls, _ascii_host(host), port, path if path.startswith("/") else f"/{path}")
 
 
+@lru_cache(maxsize=4096)
+def host_of(url: str) -> str:
+    """The host of an address, as the shares of webhooks count it; "" for what is no address."""
+    try:
+        host = parse_url(url).host
+        return str(address_in(host))
+    except ValueError:
+        return _host_name(url)
+
+
+def _host_name(url: str) -> str:
+    try:
+        return parse_url(url).host.rstrip(".").lower()
+    except ValueError:
+        return ""
+
+
 def check_url(url: str) -> None:
     """Raise ValueError, in words, for what is no address, or names a place here. Names are looked up when they are
     called, each time: today's answer says nothing about tomorrow's."""
     target = parse_url(url)
     try:
-        address = _address_in(target.host)
+        address = address_in(target.host)
     except ValueError:
-        is_here = f".{target.host}".rstrip(".").endswith(".localhost")
-        is_open = (
-            not is_here or is_allowed(ipaddress.ip_address("127.0.0.1")) or is_allowed(ipaddress.ip_address("::1"))
-        )
+        name = target.host.rstrip(".").lower()
+        is_open = True
+        if f".{name}".endswith(".localhost"):
+            is_open = any(is_allowed(ipaddress.ip_address(text)) for text in ("127.0.0.1", "::1"))
+        elif name == reach.own_host():
+            is_open = any(map(reach.is_listed, reach.own_addresses()))
     else:
         is_open = is_allowed(address)
     if not is_open:
@@ -120,35 +124,6 @@ def check_url(url: str) -> None:
             "This address is not one that the service may call: the operator can allow its network, "
             "by HOOK_ALLOWED_NETWORKS."
         )
-
-
-def _address_in(host: str) -> Address:
-    """`host` as an address, also in the forms that only resolvers know: 127.1, 0x7f.0.0.1, 2130706433. Raises
-    ValueError for a name."""
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        if not re.fullmatch(r"[0-9a-fx.]+", host, re.ASCII | re.IGNORECASE):
-            raise
-    try:
-        return ipaddress.IPv4Address(socket.inet_aton(host))
-    except OSError:
-        raise ValueError("This is a name.") from None
-
-
-def is_allowed(address: Address) -> bool:
-    """Whether this service may connect to `address`: the public internet, and HOOK_ALLOWED_NETWORKS."""
-    if isinstance(address, ipaddress.IPv6Address):
-        if any(address in network for network in settings.HOOK_ALLOWED_NETWORKS):
-            return True
-        if address.ipv4_mapped is not None:  # the kernel connects to the other one
-            return is_allowed(address.ipv4_mapped)
-        if address in _NAT64:  # what networks without IPv4 make of public addresses
-            return is_allowed(ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF))
-        return address.scope_id is None and address in _OPEN_6 and not any(address in net for net in _CLOSED_6)
-    if any(address in network for network in settings.HOOK_ALLOWED_NETWORKS):
-        return True
-    return not any(address in network for network in _CLOSED_4)
 
 
 def look_up(host: str, port: int) -> list[str]:
@@ -295,11 +270,24 @@ def _retry_after(response: HTTPResponse) -> float | None:
     if text.isascii() and text.isdigit():
         return float(text[:9])
     try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):  # a year or a zone of many digits is the second
+        moment = _moment(text)
+    except (ValueError, OverflowError):
         return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    return max(0.0, (moment - _time_of(response)).total_seconds())
+
+
+def _moment(text: str) -> datetime:
+    """A date of a header. Raises ValueError or OverflowError: of a year or a zone of many digits."""
+    moment = parsedate_to_datetime(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _time_of(response: HTTPResponse) -> datetime:
+    """The time by the receiver's clock, by which it means its other dates; by ours when it doesn't say."""
+    try:
+        return _moment(response.getheader("Date") or "")
+    except (ValueError, OverflowError):
+        return datetime.now(UTC)
 
 
 def _ascii_host(host: str) -> str:

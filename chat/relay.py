@@ -21,6 +21,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError, close_old_connections
+from django.db.models import Q
 from django.utils import timezone
 
 from chat import actions, publish
@@ -42,6 +43,7 @@ CLOSE_EVERY = pause(1)
 CLOSE_FOR = pause(60)
 # For a proxy that was away. After that the links of the streams, 400 s at most, have shown that the rights are old.
 CLOSE_WITHIN = pause(600)
+SET_BACK = timedelta(seconds=1)  # less is the ordinary work of a clock's keeper
 CLOSE_BATCH = 200  # closings in one publish: far below what a control port takes (1 MB, 1000 items of ZMQ)
 
 
@@ -62,14 +64,17 @@ class Relay:
         self._done: dict[int, datetime] = {}  # event row -> when it was stored
         self._notices: dict[int, Notice] = {}  # by room row
         self._closed = started - CLOSE_EVERY
+        self._now = started
         self._taken: dict[int, datetime] = {}  # closing -> when the proxy took it first
 
     def step(self, now: datetime) -> int:
         """Publish what is due at `now`. Returns how many events were repeated."""
+        stored = self._set_back(now) if now < self._now - SET_BACK else Q()
+        self._now = now
         self._close(now)
         self._from = max(self._from, now - REPEAT_UNTIL)
         until = now - REPEAT_AFTER
-        due = Event.objects.filter(created__gt=self._from, created__lte=until)
+        due = Event.objects.filter(Q(created__gt=self._from, created__lte=until) | stored)
         unseen = [pk for pk in due.values_list("pk", flat=True) if pk not in self._done]
         repeated = 0
         for event in Event.objects.filter(pk__in=unseen).select_related("room").order_by("room_id", "eid"):
@@ -86,12 +91,24 @@ class Relay:
         self._notify(now)
         return repeated
 
+    def _set_back(self, now: datetime) -> Q:
+        """The clock was set back: count from its time of now. Returns which events of before are still to be looked at:
+        they have dates of the future."""
+        stored = Q(created__gt=max(self._from, now), created__lte=self._now)
+        self._from, self._closed = now - REPEAT_UNTIL, now - CLOSE_EVERY
+        self._taken = dict.fromkeys(self._taken, now)
+        self._notices = {
+            pk: Notice(notice.eid, [now + pause for pause in NOTICE_AFTER]) for pk, notice in self._notices.items()
+        }
+        return stored
+
     def _close(self, now: datetime) -> None:
         """Nothing else uses the channels of old rights, so a close too many disturbs nobody."""
         if now - self._closed < CLOSE_EVERY:
             return
         self._closed = now
-        recent = list(Closing.objects.filter(created__gt=now - CLOSE_WITHIN).order_by("pk"))
+        lately = Q(created__gt=now - CLOSE_WITHIN, created__lte=now + CLOSE_WITHIN)
+        recent = list(Closing.objects.filter(lately).order_by("pk"))
         self._taken = {closing.pk: self._taken[closing.pk] for closing in recent if closing.pk in self._taken}
         due = [closing for closing in recent if now - self._taken.get(closing.pk, now) < CLOSE_FOR]
         due.sort(key=lambda closing: closing.pk in self._taken)  # those that were never taken first

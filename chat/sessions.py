@@ -67,7 +67,8 @@ class SessionStore(DatabaseStore):
         lasts = age_of(user)
         until = timezone.now() + lasts
         every = RENEW_EVERY if lasts > RENEW_EVERY else lasts / 4
-        if self._until is None or until - self._until < every:
+        is_ahead = self._until is not None and self._until - until > RENEW_EVERY  # of a clock that was set back
+        if self._until is None or (until - self._until < every and not is_ahead):
             is_new = self._until is not None and until - self._until < TELL_FOR
             return int(lasts.total_seconds()) if again and is_new else None
         rows = Session.objects.filter(session_key=self.session_key, expire_date=self._until)

@@ -25,12 +25,22 @@ LOG_MAX = 200  # attempts kept of a webhook
 GONE = 410  # a receiver's word that it wants no more
 
 
+def free(holder: str, now: datetime) -> Q:
+    """Webhooks that nobody else delivers for. One that ends later than any could is of a clock set back."""
+    is_over = Q(lease_until__lte=now) | Q(lease_until__gt=now + 2 * LEASE)
+    return Q(lease="") | Q(lease=holder) | is_over
+
+
+def is_due(now: datetime) -> Q:
+    """Webhooks that wait for no later attempt; one further away than any pause is of a clock that was set back."""
+    return Q(retry_at=None) | Q(retry_at__lte=now) | Q(retry_at__gt=now + 2 * timedelta(seconds=RETRY_MOST))
+
+
 def take(hook: OutgoingHook, holder: str, now: datetime) -> bool:
     """Deliver for the webhook alone from now on. False when somebody else does, or it has moved on meanwhile."""
-    if hook.lease == holder and hook.lease_until and hook.lease_until - now > ATTEMPT:  # still, after the last one
-        return True
-    free = Q(lease="") | Q(lease=holder) | Q(lease_until__lte=now)
-    same = OutgoingHook.objects.filter(free, pk=hook.pk, position=hook.position, disabled_at=None)
+    if hook.lease == holder and hook.lease_until and ATTEMPT < hook.lease_until - now <= LEASE:
+        return True  # still, after the last one
+    same = OutgoingHook.objects.filter(free(holder, now), pk=hook.pk, position=hook.position, disabled_at=None)
     return bool(same.update(lease=holder, lease_until=now + LEASE, tried_at=now))
 
 
@@ -60,7 +70,7 @@ def taken(hook: OutgoingHook, holder: str, kind: str, eid: int, answer: Answer) 
 def failed(hook: OutgoingHook, holder: str, kind: str, eid: int, answer: Answer) -> None:
     """The receiver has it not: it is tried again later, and not for ever. A test is tried once."""
     now = timezone.now()
-    since = hook.failing_since or now
+    since = min(hook.failing_since or now, now)
     changes: dict[str, object] = {"lease": "", "lease_until": None}
     if kind == "test":
         changes["test_asked_at"] = None

@@ -11,9 +11,9 @@ from chat import access, outbound
 from chat.actions.held_names import take_back
 from chat.actions.log import audit, lock
 from chat.actions.members import add_member, end_membership
-from chat.actions.people import NAME_TAKEN
+from chat.actions.people import NAME_TAKEN, READS_IN_TWO_WAYS
 from chat.models import IncomingHook, OutgoingHook, Room, User, digest_of
-from chat.names import clean_person_name
+from chat.names import clean_person_name, reads_in_two_ways
 from chat.problems import Problem
 from chat.requester import Person
 
@@ -70,7 +70,9 @@ def withdraw_hook(person: Person, room: Room, hook: IncomingHook | OutgoingHook)
             end_membership(room, hook.user)  # and with it the hook
         else:
             audit(actor, "withdraw outgoing webhook", room, detail=outbound.parse_url(hook.url).host)
-            OutgoingHook.objects.filter(pk=hook.pk).delete()
+            mine = OutgoingHook.objects.filter(pk=hook.pk)
+            mine.select_for_update().first()  # an attempt is not written down while its webhook goes
+            mine.delete()
 
 
 def test_hook(person: Person, room: Room, hook: OutgoingHook) -> None:
@@ -104,6 +106,8 @@ def _make_bot(name: str, maker: User) -> User:
     """The user of an incoming webhook: nobody signs in as it. Raises Problem when the name reads like another's."""
     if access.is_name_taken(name, holder=maker):
         raise Problem("NAME_TAKEN", NAME_TAKEN)
+    if reads_in_two_ways(name):
+        raise Problem("NAME_INVALID", READS_IN_TWO_WAYS)
     bot = User(username=f"hook-{secrets.token_hex(8)}", display_name=name, is_bot=True)
     bot.set_unusable_password()
     try:

@@ -15,13 +15,18 @@ from chat.models import Tally, digest_of
 from chat.problems import Problem
 
 # Rows are taken in the order of their keys, here as everywhere, so that two of these never wait for each other.
+# A window that begins in the future is of a clock that was set back: it begins anew. Two machines' clocks, and the
+# moments before and after a wait for the row, differ by less than SKEW: then only the end of the window comes nearer.
 _TAKE = """
 INSERT INTO chat_tally (key, count, until) VALUES {rows}
 ON CONFLICT (key) DO UPDATE SET
-    count = CASE WHEN chat_tally.until <= %s THEN 1 ELSE chat_tally.count + 1 END,
-    until = CASE WHEN chat_tally.until <= %s THEN excluded.until ELSE chat_tally.until END
+    count = CASE WHEN chat_tally.until <= %s OR chat_tally.until > excluded.until + {skew}
+        THEN 1 ELSE chat_tally.count + 1 END,
+    until = CASE WHEN chat_tally.until <= %s OR chat_tally.until > excluded.until
+        THEN excluded.until ELSE chat_tally.until END
 RETURNING key, count, until
 """
+SKEW = 5000  # milliseconds
 _chance = random.SystemRandom()
 _PAUSE = 5  # seconds until another try is worth it
 _WORDS = {
@@ -57,9 +62,9 @@ def take(limits: Sequence[Limit], code: str = "RATE_LIMITED", words: str = "") -
     if not limits:
         return
     tallies = _count(limits)
-    until = max((until for limit in limits if (until := _over(limit, tallies))), default=None)
-    if until is not None:
-        raise _too_much(code, until, words)
+    waits = [_wait(until, limit.seconds) for limit in limits if (until := _over(limit, tallies))]
+    if waits:
+        raise _too_much(code, max(waits), words)
 
 
 def slow_down(limit: Limit) -> None:
@@ -104,7 +109,7 @@ def _count(limits: Sequence[Limit]) -> dict[str, tuple[int, int]]:
     now = _now()
     rows = [(key, 1, now + by_key[key].seconds * 1000) for key in sorted(by_key)]
     with connection.cursor() as cursor:
-        statement = _TAKE.format(rows=",".join(["(%s, %s, %s)"] * len(rows)))
+        statement = _TAKE.format(rows=",".join(["(%s, %s, %s)"] * len(rows)), skew=SKEW)
         cursor.execute(statement, [*(value for row in rows for value in row), now, now])
         return {key: (count, until) for key, count, until in cursor.fetchall()}
 
@@ -120,9 +125,12 @@ def _now() -> int:
     return int(timezone.now().timestamp() * 1000)
 
 
-def _too_much(code: str, until: int, words: str = "") -> Problem:
-    # Rounded up: who waits so long finds the window over.
-    seconds = max(1, math.ceil((until - _now()) / 1000))
+def _wait(until: int, window: int) -> int:
+    """Seconds until the window is over, never more than it has. Rounded up: then it is over."""
+    return min(window, max(1, math.ceil((until - _now()) / 1000)))
+
+
+def _too_much(code: str, seconds: int, words: str = "") -> Problem:
     wait = f"{seconds} seconds" if seconds > 1 else "a second"
     if seconds > 90:
         wait = f"{math.ceil(seconds / 60)} minutes"

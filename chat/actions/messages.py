@@ -181,7 +181,8 @@ def _own_message(person: Person, claimed: ClaimedEvent, eid: int) -> Message:
 
 
 def _check_time(message: Message, now: datetime) -> None:
-    if now - message.created > timedelta(minutes=settings.EDIT_MINUTES):
+    # Also a message of the future, by a clock that was set back, can't be changed without end.
+    if abs(now - message.created) > timedelta(minutes=settings.EDIT_MINUTES):
         raise Problem("TOO_LATE", f"A message can be changed and deleted for {settings.EDIT_MINUTES} minutes.")
 
 

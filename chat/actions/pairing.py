@@ -72,7 +72,8 @@ class Round:
         choices: list[list[Stranger]] = [[], [], []]
         for other in possible:
             have_met = (other.user_id == one.last_partner_id) + (other.last_partner_id == one.user_id)
-            if have_met < 2 or max(one.since, other.since) <= self.now - AGAIN:
+            latest = max(one.since, other.since)  # later than now: by a clock that was set back
+            if have_met < 2 or not self.now - AGAIN < latest <= self.now:
                 choices[have_met].append(other)
         if choice := next(filter(None, choices), None):
             self._join(one, secrets.choice(choice))
@@ -154,7 +155,7 @@ def stranger_data(one: Stranger) -> dict[str, Any]:
 def is_there(now: datetime) -> Q:
     """Which visitors are there: present in the room of their own, or heard of by a request."""
     present = Presence.objects.filter(room=OuterRef("room"), user=OuterRef("user"), until__gt=now)
-    return Q(seen_at__gt=now - SEEN) | Q(Exists(present))
+    return Q(seen_at__gt=now - SEEN, seen_at__lte=now + SEEN) | Q(Exists(present))
 
 
 def _is_blocked(user: User) -> Exists:

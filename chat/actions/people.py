@@ -21,9 +21,10 @@ from chat.actions.presence import end_holds
 from chat.actions.rooms import DEFAULT_ROOM
 from chat.actions.strangers import leave_strangers
 from chat.models import Invite, Room, Session, User
-from chat.names import clean_person_name, person_key
+from chat.names import clean_person_name, is_key_of, person_key, reads_in_two_ways
 
 NAME_TAKEN = "This name reads like the one of somebody who is here, or was not long ago."
+READS_IN_TWO_WAYS = "This name has a character that reads in two ways."
 PASSWORD_MAX = 1000  # characters: hashing is dear on purpose, and a longer one is no better
 _SETUP_SALT = "corkboard.setup"
 
@@ -44,7 +45,7 @@ def is_setup_token(token: str) -> bool:
 
 def make_first_administrator(username: str, password: str) -> User:
     """Make the first administrator. Raises ValidationError for a bad name or password, or when somebody was faster."""
-    user = User(username=User.normalize_username(username), is_staff=True, is_superuser=True)
+    user = User(username=username, is_staff=True, is_superuser=True)
     user.full_clean(exclude=["password"])
     _check_username(username)
     _set_password(user, password)
@@ -59,7 +60,7 @@ def make_first_administrator(username: str, password: str) -> User:
 
 def sign_up(username: str, password: str, display_name: str = "") -> User:
     """Make an account. Raises ValidationError with words for each field: username, display_name, password."""
-    user = User(username=User.normalize_username(username))
+    user = User(username=username)
     wrong: dict[str, list[str]] = {}
     with _gathered(wrong):
         user.display_name = _shown(display_name) if display_name.strip() else ""
@@ -78,7 +79,7 @@ def make_guest(name: str) -> User:
 
 def make_bot_account(owner: User, username: str, display_name: str = "") -> User:
     """Make the account of a bot, which has no password. Raises ValidationError with words for each field."""
-    bot = User(username=User.normalize_username(username), is_bot=True, owner=owner)
+    bot = User(username=username, is_bot=True, owner=owner)
     bot.set_unusable_password()
     wrong: dict[str, list[str]] = {}
     with _gathered(wrong):
@@ -91,7 +92,7 @@ def become_account(user: User, username: str, password: str) -> User:
     """Make an account of a guest, who keeps the name and what they wrote. Raises ValidationError."""
     if not user.is_guest:
         raise ValidationError("You have an account already.")
-    user.username, user.is_guest = User.normalize_username(username), False
+    user.username, user.is_guest = username, False
     _save_new(user, "username", password, {})
     # As if they joined now. Each by itself: who locks several rooms does it in one order.
     for room_id in Room.objects.filter(memberships__user=user, listed=False).values_list("pk", flat=True):
@@ -296,6 +297,8 @@ def _check_free(user: User, field: str) -> None:
     for place, name in names:
         if access.is_name_taken(name, user=user):
             raise ValidationError({place: NAME_TAKEN})
+        if reads_in_two_ways(name) and not is_key_of(user.name_key, name):
+            raise ValidationError({place: READS_IN_TWO_WAYS})
 
 
 def _has_administrator() -> bool:

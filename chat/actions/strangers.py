@@ -114,7 +114,7 @@ def sweep() -> None:
     """
     now = timezone.now()
     is_lost = _lost(now).exists()
-    overdue = Stranger.objects.filter(state=State.WAITING, since__lte=now - AGAIN)
+    overdue = Stranger.objects.filter(Q(since__lte=now - AGAIN) | Q(since__gt=now), state=State.WAITING)
     if not is_lost and overdue.count() < 2:
         return
     with a_round() as current:

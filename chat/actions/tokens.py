@@ -90,7 +90,7 @@ def end_expired_tokens() -> int:
 def token_used(token: ApiToken) -> None:
     """Note that a token was used, at most once an hour."""
     now = timezone.now()
-    if token.last_used_at is None or now - token.last_used_at >= USED_EVERY:
+    if token.last_used_at is None or abs(now - token.last_used_at) >= USED_EVERY:
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
 
 

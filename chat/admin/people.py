@@ -4,13 +4,13 @@ from collections.abc import Callable
 from copy import copy
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.forms import AdminPasswordChangeForm, UserChangeForm
+from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group
 from django.db.models import Model, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
@@ -46,6 +46,16 @@ class AccountForm(_UserForm):
             raise forms.ValidationError(str(error)) from None
 
 
+class NewAccountForm(AdminUserCreationForm[User] if TYPE_CHECKING else AdminUserCreationForm):  # type: ignore[misc]
+    """Takes a user name as it was typed: once it is normalised its look-alikes can't be told any more."""
+
+    class Meta(AdminUserCreationForm.Meta):
+        """No UsernameField."""
+
+        model = User
+        field_classes: ClassVar[dict[str, Any]] = {}
+
+
 class PasswordForm(_PasswordForm):
     """Gives somebody else a password, or takes it. `operator` is who asks."""
 
@@ -65,6 +75,7 @@ class UserAdmin(ChatAdmin, _UserAdmin):
     """Accounts and guests."""
 
     form = AccountForm
+    add_form = NewAccountForm
     list_display = ("username", "shown", "is_active", "is_staff", "is_guest", "is_bot", "session_until", "date_joined")
     list_filter = ("is_staff", "is_superuser", "is_guest", "is_bot", "is_active")
     search_fields = ("username", "display_name")

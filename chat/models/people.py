@@ -72,6 +72,14 @@ class User(AbstractUser):
         normal forms take time by its square (see chat.confusables)."""
         return str(super().normalize_username(username[: USERNAME_MAX + 1]))
 
+    def clean(self) -> None:
+        """Keep a user name in plain letters, as Django does. Raises ValidationError for one that would read differently
+        in them: it was never compared with the names that it looks like."""
+        typed = self.username[: USERNAME_MAX + 1]
+        super().clean()
+        if person_key(typed) != person_key(self.username):
+            raise ValidationError({"username": "A user name is kept in plain letters, and would read differently."})
+
     @property
     def shown_name(self) -> str:
         """The name others see, never longer than a name may be: Django takes 150 characters as a user name."""

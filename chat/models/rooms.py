@@ -11,7 +11,7 @@ from django.db.models.query import RawQuerySet
 from django.utils import timezone
 
 from chat.models.people import User
-from chat.names import room_key
+from chat.names import PersonKeys, room_key
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,9 @@ WHERE name_key = %s AND deleted_at IS NULL
 _KNOWN = """
 id, name, visibility, rights, counter, pruned_through, archived_at, created,
     (SELECT role FROM chat_membership WHERE room_id = chat_room.id AND user_id = %s),
-    EXISTS (SELECT 1 FROM chat_user WHERE name_key IN (%s, %s, %s) OR username_key IN (%s, %s, %s))
-        OR EXISTS (SELECT 1 FROM chat_heldname WHERE key IN (%s, %s, %s) AND until > %s),
+    EXISTS (SELECT 1 FROM chat_user
+        WHERE name_key IN (%s, %s, %s, %s, %s, %s) OR username_key IN (%s, %s, %s, %s, %s, %s))
+        OR EXISTS (SELECT 1 FROM chat_heldname WHERE key IN (%s, %s, %s, %s, %s, %s) AND until > %s),
     (SELECT MIN(kind) FROM chat_restriction WHERE room_id = chat_room.id
         AND (user_id IN (%s, (SELECT owner_id FROM chat_user WHERE id = %s)) OR (address = %s AND address <> ''))
         AND (until IS NULL OR until > %s)),
@@ -66,7 +67,7 @@ _IS_FRESH = """
 (SELECT seen.rights + seen.losses FROM chat_room AS seen WHERE seen.id = chat_room.id) = rights + losses
 """
 _LOSE = "UPDATE chat_room SET losses = losses + 1 WHERE id = %s AND deleted_at IS NULL RETURNING *"
-_NO_NAMES = ("", "", "")
+_NO_NAMES: PersonKeys = ("", "", "", "", "", "")
 # Every reader who comes back asks this. Written out, since the ORM takes five times as long to say the same.
 _STANDING = """
 SELECT id, name, name_key, title, topic, kind, visibility, notices, listed, archived_at, deleted_at, rights, counter,
@@ -110,7 +111,7 @@ class RoomQuerySet(models.QuerySet["Room"]):
         now: datetime,
         *,
         user_id: int | None,
-        name_keys: tuple[str, str, str],
+        name_keys: PersonKeys,
         address: str = "",
         is_listed: bool = True,
     ) -> ClaimedEvent | None:
@@ -145,7 +146,7 @@ class RoomQuerySet(models.QuerySet["Room"]):
             return _claimed(cursor.fetchone(), stamp)
 
 
-def _about(user_id: int | None, name_keys: tuple[str, str, str], address: str, stamp: Any) -> tuple[Any, ...]:
+def _about(user_id: int | None, name_keys: PersonKeys, address: str, stamp: Any) -> tuple[Any, ...]:
     """The values of _KNOWN, in their order."""
     names = (*name_keys, *name_keys, *name_keys, stamp)
     return (user_id, *names, user_id, user_id, address, stamp, user_id, user_id)

@@ -36,9 +36,13 @@ def _name(label: str, **more: Any) -> forms.CharField:
     return forms.CharField(label=label, max_length=PERSON_NAME_MAX, widget=forms.TextInput(attrs=attrs), **more)
 
 
-def _username(**more: Any) -> UsernameField:
-    attrs = {"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}
-    return UsernameField(label="User name", max_length=PERSON_NAME_MAX, widget=forms.TextInput(attrs=attrs), **more)
+_USERNAME = {"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}
+
+
+def _username(**more: Any) -> forms.CharField:
+    """As it was typed, not as Django's UsernameField normalises it: then its look-alikes could not be told any more."""
+    widget = forms.TextInput(attrs=_USERNAME)
+    return forms.CharField(label="User name", max_length=PERSON_NAME_MAX, widget=widget, **more)
 
 
 def _password(label: str, *, new: bool, **more: Any) -> forms.CharField:
@@ -60,7 +64,7 @@ class SignUpForm(PersonForm):
 class SignInForm(PersonForm):
     """An account that is there."""
 
-    username = _username()
+    username = UsernameField(label="User name", max_length=PERSON_NAME_MAX, widget=forms.TextInput(attrs=_USERNAME))
     password = _password("Password", new=False)
 
 

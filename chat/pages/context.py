@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils import timezone
 
 from chat import access, actions
 from chat.history import Page
@@ -36,6 +37,7 @@ def page_context(person: Person, user_name: str, transport: str) -> dict[str, An
         "transport": transport,
         "text_max": settings.MESSAGE_MAX_CHARS,
         "edit_minutes": settings.EDIT_MINUTES,
+        "now": actions.iso(timezone.now()),
     }
 
 

@@ -170,7 +170,7 @@ def _id_format(rooms: list[Feed], names: list[str]) -> str:
 
 def _link_seconds(rooms: list[Feed], fresh: bool) -> int:
     newest = max((feed.room.last_event_at for feed in rooms if feed.room.last_event_at), default=None)
-    busy = newest is not None and timezone.now() - newest < BUSY
+    busy = newest is not None and abs(timezone.now() - newest) < BUSY
     return LINK_SECONDS_BUSY if fresh or busy else random.choice(LINK_SECONDS_IDLE)  # noqa: S311 - spreads load
 
 

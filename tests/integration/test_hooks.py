@@ -3,6 +3,7 @@
 import json
 import signal
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -208,6 +209,34 @@ def test_a_program_posts_by_an_incoming_one_and_its_secret_is_in_no_log(den: Den
     logs = "".join(log.read_text(errors="replace") for log in written)
     assert f"{path}…/" in logs
     assert made["secret"] not in logs
+
+
+def test_twenty_slow_receivers_of_one_maker_delay_no_other_maker(den: Den, console: Console) -> None:
+    """Sixty webhooks of Bob's lead to receivers that hang; what Alice's is told comes within two seconds."""
+    with ExitStack() as stack:
+        slow = [stack.enter_context(Receiver()) for _ in range(20)]
+        quick = stack.enter_context(Receiver())
+        for receiver in slow:
+            receiver.hang = 60
+        made = console.print(
+            "from chat import access, actions; from chat.models import User\n"
+            "bob, names = User.objects.create_user(f'slow-{room}'), [f's{number}-{room}' for number in range(3)]\n"
+            "for name in names:\n"
+            "    actions.create_room(bob, name)\n"
+            "    for url in urls: actions.make_outgoing_hook(bob, access.known_room(bob, name), url)\n"
+            "    actions.post_message(bob, name, 'hang')\n"
+            "print(len(names))".replace("{room}", den.room).replace("in urls", f"in {[one.url for one in slow]!r}")
+        )
+        assert made.strip() == "3"
+        wait_until(lambda: sum(len(receiver.got) for receiver in slow) >= 12, 10, "as many attempts as may be")
+        hook_to(den, quick.url)
+        for number in range(5):
+            den.say(f"text {number}")
+            wait_until(lambda number=number: len(quick.got) == number + 1, 2, "delivery to the quick one")
+        assert quick.texts() == [f"text {number}" for number in range(5)]
+    # Those whose attempts hang are no business of the next test.
+    off = "OutgoingHook.objects.filter(created_by__username__startswith='slow-').update(disabled_at=timezone.now())"
+    console.print(f"from django.utils import timezone; from chat.models import OutgoingHook; {off}")
 
 
 class TestTimes:

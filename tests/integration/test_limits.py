@@ -148,3 +148,32 @@ def test_a_socket_is_told_how_long_to_wait_and_lives(service: Service, room: str
         assert (refused["code"], refused["status"]) == ("RATE_LIMITED", 429)
         time.sleep(refused["retry_after"])
         assert ask(socket, id=f"s{TOKEN_LIMIT}", **send)["created"]
+
+
+@pytest.mark.parametrize("ahead", [6, 60, 7200, 86_400, 3652 * 86_400])
+def test_what_begins_in_the_future_begins_anew(service: Service, ahead: int) -> None:
+    """As by a server's clock that was ahead and is set back: counts at once, the rest when old things are pruned."""
+    counted = service.shell(
+        "from chat.actions.limits import Limit, attempt\nfrom chat.models import Tally\n"
+        "from chat.problems import Problem\nfrom django.db.models import F\n"
+        f"limit = Limit('be ahead', '{ahead}', 2, 30)\n"
+        "attempt([limit]); attempt([limit])\n"
+        f"Tally.objects.filter(key=limit.key).update(until=F('until') + {ahead} * 1000)\n"
+        "attempt([limit]); attempt([limit])\n"
+        "try:\n    attempt([limit])\nexcept Problem as problem:\n    print(problem.code, problem.retry_after)"
+    )
+    code, wait = counted.split()
+    assert code == "TOO_MANY_ATTEMPTS"
+    assert 1 <= int(wait) <= 30
+    name = f"invite-{ahead}"
+    left = service.shell(
+        "from datetime import timedelta\nfrom django.utils import timezone\nfrom chat import actions\n"
+        "from chat.actions.clock import begin_anew\nfrom chat.models import Invite, Room, User\n"
+        f"alice = User.objects.create_user('{name}')\nactions.make_room('{name}')\n"
+        f"now = timezone.now()\nlater = now + timedelta(seconds={ahead})\n"
+        f"Invite.objects.create(room=Room.objects.get(name='{name}'), digest='{name}', created_by=alice,\n"
+        "    created=later, expires=later + timedelta(minutes=5))\n"
+        "begin_anew(now)\n"
+        f"print((Invite.objects.get(digest='{name}').expires - now).total_seconds())"
+    )
+    assert float(left) <= 360

@@ -86,8 +86,8 @@ def code(response: Any) -> tuple[int, str]:
 
 
 def without_token(response: Any) -> str:
-    """The page without the form's token, which is another one each time."""
-    return re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", response.text)
+    """The page without the form's token and the service's time, which are others each time."""
+    return re.sub(r'name="csrfmiddlewaretoken" value="\w+"|data-now="[\w:.-]+"', "", response.text)
 
 
 @pytest.fixture

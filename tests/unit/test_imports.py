@@ -33,6 +33,7 @@ LAYERS: list[set[str]] = [
     {"chat.actions.strangers"},
     {"chat.actions.members", "chat.actions.presence", "chat.actions.pairing"},
     {"chat.actions.rooms"},
+    {"chat.actions.clock"},
     {"chat.actions.deliveries", "chat.actions.erasure", "chat.actions.quiet"},
     {"chat.actions.log", "chat.actions.limits", "chat.actions.held_names"},
     {"chat.access"},
@@ -45,7 +46,8 @@ LAYERS: list[set[str]] = [
     {"chat.eventlog"},
     {"chat.pushpin_stats"},
     {"chat.channels"},
-    {"chat.outbound"},
+    {"chat.outbound", "chat.shares"},
+    {"chat.reach"},
     {"chat.door", "chat.spellings"},
     {"chat.models", "chat.middleware"},
     {

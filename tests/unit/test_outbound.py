@@ -15,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from chat import outbound
+from chat import outbound, reach
 from tests.receiver import HOST, NETWORK, Receiver
 from tests.scope import FUZZ_EXAMPLES
 
@@ -44,20 +44,20 @@ def send(url: str, **options: object) -> outbound.Answer:
 
 @pytest.mark.parametrize("address", PUBLIC)
 def test_the_public_internet_may_be_called(address: str) -> None:
-    assert outbound.is_allowed(ipaddress.ip_address(address))
+    assert reach.is_allowed(ipaddress.ip_address(address))
 
 
 @pytest.mark.parametrize("address", CLOSED)
 def test_no_other_address_may_be_called_however_it_is_written(address: str) -> None:
-    assert not outbound.is_allowed(ipaddress.ip_address(address))
+    assert not reach.is_allowed(ipaddress.ip_address(address))
 
 
 def test_the_operator_may_open_networks_and_nothing_else_is_open_then(settings: Any) -> None:
     settings.HOOK_ALLOWED_NETWORKS = [ipaddress.ip_network(one) for one in ("10.1.0.0/16", "fd00::/8")]
     for address in ("10.1.2.3", "::ffff:10.1.2.3", "fd00::7"):
-        assert outbound.is_allowed(ipaddress.ip_address(address)), address
+        assert reach.is_allowed(ipaddress.ip_address(address)), address
     for address in ("10.2.0.1", "127.0.0.1", "fc00::1", "169.254.169.254", "::1"):
-        assert not outbound.is_allowed(ipaddress.ip_address(address)), address
+        assert not reach.is_allowed(ipaddress.ip_address(address)), address
 
 
 @pytest.mark.parametrize(

@@ -47,3 +47,10 @@ def test_a_name_in_a_template_is_marked(path: Path) -> None:
     text = path.read_text()
     assert re.findall(r"<bdi(?! translate=\"no\")[^>]*>", text) == []
     assert re.findall(r"<textarea(?! translate=\"no\")(?![^>]*readonly[^>]* translate=\"no\")[^>]*>", text) == []
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_no_script_asks_the_clock_of_the_browser(path: Path) -> None:
+    """It may be hours ahead. clock.js knows the service's time; stopwatch.js measures, and takes no clock's word."""
+    if path.name not in ("clock.js", "stopwatch.js"):
+        assert re.findall(r"Date\.now|new Date\(\)|\bDate\(\)|timeOrigin", path.read_text()) == []

@@ -12,6 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from chat import actions, eventlog, publish
 from chat.models import Event, Membership, Message, Room, User
+from chat.names import person_keys
 from tests.unit.conftest import OWN_PAGE, sign_in
 
 # Publishing waits for a commit, so these tests commit for real.
@@ -357,7 +358,7 @@ class TestStatements:
 def test_membership_is_read_in_the_statement_that_claims_the_id(make_room: Any, people: dict[str, User]) -> None:
     room = make_room(members=(people["bob"],))
     claims = [
-        Room.objects.claim_or_make("den", room.created, user_id=people[name].pk, name_keys=("", "", ""))
+        Room.objects.claim_or_make("den", room.created, user_id=people[name].pk, name_keys=person_keys(""))
         for name in ("bob", "charlie")
     ]
     assert [claim and claim.role for claim in claims] == [Membership.Role.MEMBER, None]

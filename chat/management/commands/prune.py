@@ -15,6 +15,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections
 from django.utils import timezone
 
 from chat import actions, eventlog
+from chat.actions.clock import begin_anew
 from chat.actions.deliveries import prune_deliveries
 from chat.actions.limits import prune_tallies
 from chat.sessions import SessionStore
@@ -57,6 +58,7 @@ class Command(BaseCommand):
 
     def _prune(self) -> tuple[int, int, int]:
         now = timezone.now()
+        begin_anew(now)
         events = eventlog.prune(now - timedelta(hours=settings.RETENTION_HOURS))
         guests = actions.prune_guests(now - timedelta(days=settings.GUEST_DAYS))
         actions.prune_held_names(now)

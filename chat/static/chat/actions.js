@@ -1,3 +1,4 @@
+import { learnFrom, serviceTime } from "./clock.js";
 import { wordsOf } from "./deliver.js";
 import { createEditor } from "./editor.js";
 import { asMe, identity } from "./identity.js";
@@ -30,7 +31,8 @@ const MUTES = [["10 minutes", 10], ["1 hour", 60], ["1 day", 1440]];
  */
 export function createActions(scroller, { base, me, isModerator, editMinutes, change }) {
   const isMine = (element) => me !== "" && element.dataset.author === me;
-  const isInTime = (element) => Date.now() - dateOf(element) < editMinutes * 60_000;
+  // The rule of the service, by its clock. A message of its future is of a clock that was set back.
+  const isInTime = (element) => Math.abs(serviceTime() - dateOf(element)) < editMinutes * 60_000;
   const idOf = (element) => Number(element.dataset.id);
   const buttonOf = (element) => element.querySelector(".more");
 
@@ -136,7 +138,7 @@ export function createActions(scroller, { base, me, isModerator, editMinutes, ch
   async function ask(method, path, body, done = () => {}) {
     const json = { Accept: "application/json", ...asMe, ...(body && { "Content-Type": "application/json" }) };
     try {
-      const answer = await fetch(base + path, { method, headers: json, body: body && JSON.stringify(body) });
+      const answer = learnFrom(await fetch(base + path, { method, headers: json, body: body && JSON.stringify(body) }));
       const data = answer.status === 204 ? null : await answer.json().catch(() => null);
       if (answer.status === 401 || data?.code === "PERSON_CHANGED") identity.check();
       if (!answer.ok) return wordsOf(data, answer.status);

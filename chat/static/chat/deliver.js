@@ -1,4 +1,5 @@
 import { backoff, between } from "./backoff.js";
+import { learnFrom, serviceTime } from "./clock.js";
 import { asMe } from "./identity.js";
 
 const TRIES = 5;
@@ -70,12 +71,13 @@ async function post(url, { key, from, text, type = "0" }) {
   const given = new AbortController();
   const timer = setTimeout(() => given.abort(), ANSWER_MS);
   try {
-    return await fetch(url, {
+    const answer = await fetch(url, {
       method: "POST",
       headers: { Accept: "application/json", "Idempotency-Key": key, ...asMe },
       body: new URLSearchParams({ from, text, type }),
       signal: given.signal,
     });
+    return learnFrom(answer);
   } catch {
     return null;
   } finally {
@@ -102,13 +104,13 @@ export function wordsOf(problem, status) {
 function retryAfter(answer) {
   const value = answer?.headers.get("Retry-After");
   if (!value) return undefined;
-  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - serviceTime();
   return Number.isNaN(ms) ? undefined : Math.max(ms, 500);
 }
 
 /** The time of day so many ms from now: said once, and true until then. */
 function timeIn(ms) {
-  return new Date(Date.now() + ms).toLocaleTimeString([], { timeStyle: "medium" });
+  return new Date(serviceTime().getTime() + ms).toLocaleTimeString([], { timeStyle: "medium" });
 }
 
 function pause(ms) {

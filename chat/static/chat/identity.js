@@ -1,3 +1,6 @@
+import { learnFrom } from "./clock.js";
+import { stopwatch } from "./stopwatch.js";
+
 /** Tells the pages of this browser that somebody came: those of others look whether they are still whom they show. */
 const CHANNEL = "corkboard person";
 const VISITOR = "visitor";
@@ -18,7 +21,7 @@ class Identity {
   #now = actingAs;
   #name = "";
   #asking = null;
-  #askedAt = 0;
+  #sinceAsked = () => Infinity;
   #listeners = [];
   #timer = 0;
   #channel = globalThis.BroadcastChannel ? new BroadcastChannel(CHANNEL) : null;
@@ -73,13 +76,13 @@ class Identity {
 
   /** A visitor's page has nothing to lose by itself: it hears of others, and is refused what they would say. */
   #look() {
-    if (this.isAway || (me && Date.now() - this.#askedAt > ASKED_MS)) this.check();
+    if (this.isAway || (me && this.#sinceAsked() > ASKED_MS)) this.check();
   }
 
   async #ask() {
-    this.#askedAt = Date.now();
+    this.#sinceAsked = stopwatch();
     const headers = { Accept: "application/json" };
-    const answer = await fetch("/accounts/me/", { headers, cache: "no-store" }).catch(() => null);
+    const answer = learnFrom(await fetch("/accounts/me/", { headers, cache: "no-store" }).catch(() => null));
     const person = answer?.ok ? await answer.json().catch(() => null) : null;
     if (person) this.#is(person.id, person.name);
     else if (answer?.status === 401) this.#is(VISITOR, "");

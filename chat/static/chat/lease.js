@@ -16,9 +16,20 @@ const SETTLE_MS = [150, 400];
 export function lease(name, signal, { held, lost }) {
   const me = Math.random().toString(36);
   let isHeld = false;
+  let beats = 0;
+  let seen = null;
+  let seenAt = 0;
+
+  /** Whether the holder is gone. No clock of the computer is asked, which somebody may set: it has not moved for long. */
+  function isStale(value) {
+    if (value !== seen) [seen, seenAt] = [value, performance.now()];
+    return !value || performance.now() - seenAt >= STALE_MS;
+  }
 
   function look() {
-    const { by, at = 0 } = JSON.parse(localStorage.getItem(name) ?? "{}");
+    const value = localStorage.getItem(name);
+    const stale = isStale(value);
+    const { by } = JSON.parse(value ?? "{}");
     if (by === me) {
       write();
       if (!isHeld) held();
@@ -27,13 +38,13 @@ export function lease(name, signal, { held, lost }) {
     }
     if (isHeld) lost();
     isHeld = false;
-    if (Date.now() - at < STALE_MS) return;
+    if (!stale) return;
     write();
     setTimeout(look, between(...SETTLE_MS));
   }
 
   function write() {
-    if (!signal.aborted) localStorage.setItem(name, JSON.stringify({ by: me, at: Date.now() }));
+    if (!signal.aborted) localStorage.setItem(name, JSON.stringify({ by: me, beat: (beats += 1) }));
   }
 
   /** Another tab may have it at once. */

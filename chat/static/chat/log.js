@@ -1,3 +1,4 @@
+import { notBefore, serviceTime } from "./clock.js";
 import { createDay, createMessage, dateOf, dress, identify, setOwn, showBody } from "./message.js";
 import { keepPlace } from "./scroll.js";
 
@@ -62,6 +63,7 @@ export class Log {
    */
   add(message) {
     if (this.has(message.id)) return false;
+    notBefore(message.date);
     keepPlace(this.#scroller, () => this.#place(createMessage(message, this.#own.has(message)), message.id));
     return true;
   }
@@ -86,7 +88,7 @@ export class Log {
    * @param {object} message without an id
    */
   addNotice(message) {
-    const element = createMessage({ ...message, id: this.#lastId, date: new Date().toISOString() }, false);
+    const element = createMessage({ ...message, id: this.#lastId, date: serviceTime().toISOString() }, false);
     element.dataset.notice = "";
     keepPlace(this.#scroller, () => {
       this.#insert(element, this.#lastId);

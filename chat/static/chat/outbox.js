@@ -1,3 +1,4 @@
+import { serviceTime } from "./clock.js";
 import { deliver, newKey } from "./deliver.js";
 import { actingAs, identity, me } from "./identity.js";
 
@@ -44,7 +45,7 @@ export class Outbox {
    * @param {string} [type] of the message: a moderator's can be another than "0"
    */
   send(text, type = "0") {
-    this.#enter({ key: newKey(), text, type, date: new Date().toISOString() });
+    this.#enter({ key: newKey(), text, type, date: serviceTime().toISOString() });
     this.#work();
   }
 

@@ -11,7 +11,7 @@ const BACK_MS = 4000;
 /**
  * Says in words how the connection is. The seconds of a countdown are not announced, only shown.
  * @param {HTMLElement} element a live region
- * @returns {(status: {state: string, until?: number, text?: string}) => void}
+ * @returns {(status: {state: string, ms?: number, text?: string}) => void}
  */
 export function createStatus(element) {
   let state = "";
@@ -50,10 +50,11 @@ export function createStatus(element) {
     timer = setTimeout(() => show("connecting", "Reconnecting…"), BLIP_MS);
   }
 
-  function waiting(until) {
+  function waiting(ms) {
     show("waiting", "Reconnecting");
+    const until = performance.now() + ms;
     const tick = () => {
-      const left = Math.ceil((until - Date.now()) / 1000);
+      const left = Math.ceil((until - performance.now()) / 1000);
       seconds.textContent = left > 0 ? ` in ${left} s…` : "…";
     };
     tick();
@@ -63,7 +64,7 @@ export function createStatus(element) {
   return (status) => {
     if (status.state === "online") online();
     else if (status.state === "connecting") connecting();
-    else if (status.state === "waiting") waiting(status.until);
+    else if (status.state === "waiting") waiting(status.ms);
     else if (status.state !== state) show(status.state, status.text);
   };
 }

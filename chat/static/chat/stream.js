@@ -1,6 +1,7 @@
 import { backoff, between } from "./backoff.js";
 import { watchNetwork } from "./network.js";
 import { Positions } from "./positions.js";
+import { stopwatch } from "./stopwatch.js";
 import { channelsOf } from "./wire.js";
 export { eventsUrl } from "./wire.js";
 
@@ -20,7 +21,7 @@ export class Stream {
   #connection = null;
   #attempt = 0;
   #steady = false;
-  #heard = 0;
+  #sinceHeard = () => Infinity;
   #missing = [];
   #repaired = [];
   #listening = null;
@@ -34,7 +35,7 @@ export class Stream {
    * @param {(event: {type: string, id: string, data: any}) => void} options.onEvent logged events; `stream-reset` with
    *   `data.channels`: load their history again; and, with an empty id, `enter`, `leave` and `presence` as they
    *   happen
-   * @param {(status: {state: string, until?: number, text?: string}) => void} [options.onStatus] see docs/javascript.md
+   * @param {(status: {state: string, ms?: number, text?: string}) => void} [options.onStatus] see docs/javascript.md
    */
   constructor({ url, connect, bearer, onEvent, onStatus = () => {} }) {
     this.#request = { bearer, ...aim(url) };
@@ -165,7 +166,7 @@ export class Stream {
   }
 
   #alive() {
-    this.#heard = Date.now();
+    this.#sinceHeard = stopwatch();
     this.#watch(SILENCE_MS);
     this.#timers.steady ||= setTimeout(() => {
       this.#steady = true;
@@ -190,7 +191,7 @@ export class Stream {
   #retry() {
     const ms = backoff(++this.#attempt);
     this.#close();
-    this.#tell({ state: "waiting", until: Date.now() + ms });
+    this.#tell({ state: "waiting", ms });
     this.#timers.retry = setTimeout(() => this.#open(), ms);
   }
 
@@ -211,7 +212,7 @@ export class Stream {
 
   /** Timers sleep while a page is hidden, so look again as soon as somebody does. */
   #looked() {
-    if (this.#timers.retry || Date.now() - this.#heard > SILENCE_MS) this.#open();
+    if (this.#timers.retry || this.#sinceHeard() > SILENCE_MS) this.#open();
   }
 
   #clear(name) {

@@ -18,13 +18,13 @@ export function connect(request, sink) {
 
   async function follow() {
     for (let token = ""; !given.signal.aborted; token = request.positions.token) {
-      const asked = Date.now();
+      const asked = performance.now();
       const answer = await ask(request, token, given.signal);
       if (!answer.ok) return sink.refused(await problemOf(answer));
       const batch = await answer.json();
       if (token) take(batch, sink);
       else sink.opened(batch["last-event-id"]);
-      if (token && !batch.events.length && Date.now() - asked < PAUSE_MS) await pause();
+      if (token && !batch.events.length && performance.now() - asked < PAUSE_MS) await pause();
     }
     return undefined;
   }
