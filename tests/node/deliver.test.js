@@ -118,7 +118,7 @@ test("a wait as a date is a wait, too", async () => {
   const page = new Page();
   page.random = 0;
   const date = new Date(page.now + 9000).toUTCString();
-  const sent = send(page, refuse(503, { "Retry-After": date }), () => json(STORED));
+  const sent = send(page, refuse(503, { "Retry-After": date, Date: new Date(page.now).toUTCString() }), () => json(STORED));
   await page.pass(10_000);
   assert.deepEqual([pauses(sent), sent.result], [[9000], STORED]);
 });

@@ -183,7 +183,7 @@ for (const [name, fail] of [
     fail(played.sink);
     await played.page.pass(2100);
     assert.deepEqual(played.states.map(({ state }) => state), ["connecting", "waiting", "connecting"]);
-    assert.equal(played.states[1].until, played.at[1]);
+    assert.equal(played.states[1].ms, played.at[1] - played.at[0]);
   });
 }
 

@@ -216,7 +216,7 @@ def test_the_trial_finds_what_is_slow_in_both_languages(source: str, way: str) -
 
 def test_the_expressions_are_found() -> None:
     places = {expression.place.partition(":")[0] for expression in EXPRESSIONS}
-    assert {"chat/names.py", "chat/channels.py", "chat/confusables.py", "server/env.py", "chat/outbound.py"} <= places
+    assert {"chat/names.py", "chat/channels.py", "chat/confusables.py", "server/env.py", "chat/reach.py"} <= places
     assert {Path(one["file"]).name for one in expressions_of_scripts()} >= {"links.js", "wire.js", "event-reader.js"}
     [url] = [one for one in expressions_of_scripts() if one["file"].endswith("links.js")]
     assert url["flags"] == "giu"
