@@ -7,7 +7,7 @@ from gunicorn.config import Config
 from gunicorn.http.errors import NoMoreData, ParseException
 from gunicorn.http.parser import RequestParser
 
-from server.arrival import CHUNKING_SLACK, HEAD_MAX, Arrival
+from server.arrival import CHUNKING_SLACK, CHUNKS_MAX, DROPPED_MAX, HEAD_MAX, Arrival
 
 BODY_MAX = 1000
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -107,22 +107,54 @@ def test_parser_gets_and_refuses_what_is_in_doubt(case: str, sizes: list[int]) -
         parse(arrival.request)
 
 
+OVER = BODY_MAX + HEAD_MAX + CHUNKING_SLACK
+
+
 @pytest.mark.parametrize(
     "data",
     [
-        with_length(BODY_MAX + 1, body=b""),
+        with_length(BODY_MAX + 1, body=b"x" * (BODY_MAX + 1)),
+        with_length(5 * OVER, body=b"x" * 5 * OVER),
+        in_chunks(b"%x\r\n" % (2 * OVER) + b"x" * (2 * OVER) + b"\r\n0\r\n\r\n"),
+        in_chunks(b"1\r\nx\r\n" * (OVER // 3) + b"0\r\n\r\n"),
+        in_chunks(b"5;a=b\r\nx\r\nxx\r\n" * (OVER // 9) + b"0\r\na: b\r\n\r\n"),
+    ],
+    ids=["one byte too many", "a length", "one chunk", "many chunks", "chunks with more to them"],
+)
+@pytest.mark.parametrize("size", [4096, 65_521])
+def test_body_over_the_limit_is_read_to_its_end_and_not_kept(data: bytes, size: int) -> None:
+    arrival, is_whole = arrive(data, [size])
+    assert is_whole
+    assert not arrival.is_cut
+    assert len(arrival) < OVER + size + 1000
+    assert not arrive(data[: -len(b"0\r\na: b\r\n\r\n") - 1], [size])[1]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        with_length(DROPPED_MAX + 1, body=b""),
         with_length(10**14, body=b"x" * 50),
         with_length("9" * 5000, body=b"x" * 50),
-        in_chunks(b"%x\r\n" % 10**9 + b"x" * (BODY_MAX + HEAD_MAX + CHUNKING_SLACK)),
-        in_chunks(b"1\r\nx\r\n" * (BODY_MAX + HEAD_MAX + CHUNKING_SLACK)),
+        POST + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % (BODY_MAX + 1),
+        in_chunks(b"%x\r\n" % 10**9 + b"x" * (DROPPED_MAX + 2 * OVER)),
+        in_chunks(b"1\r\nx\r\n" * (CHUNKS_MAX + OVER)),
     ],
-    ids=["a length", "a huge length", "a length of many digits", "one chunk", "many chunks"],
+    ids=[
+        "a large length",
+        "a huge length",
+        "a length of many digits",
+        "a length that is asked about",
+        "one chunk",
+        "tiny chunks",
+    ],
 )
-def test_body_over_the_limit_is_not_waited_for(data: bytes) -> None:
-    arrival, is_whole = arrive(data, [4096])
+def test_body_far_over_the_limit_is_not_waited_for(data: bytes) -> None:
+    arrival, is_whole = arrive(data, [65_536])
     assert is_whole
     assert arrival.is_cut
-    assert len(arrival) < BODY_MAX + HEAD_MAX + CHUNKING_SLACK + 5000
+    assert not arrival.expects_continue
+    assert len(arrival) < OVER + 70_000
 
 
 @pytest.mark.parametrize("size", [1, 100, BODY_MAX])

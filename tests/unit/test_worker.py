@@ -16,7 +16,7 @@ from gunicorn.glogging import Logger
 from chat.problems import STATUS
 from server import worker
 from server.arrival import Arrival
-from server.worker import Peer, Worker, refusal, whole_bodies
+from server.worker import READ_AT_ONCE, Peer, Worker, refusal, whole_bodies
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 ADDRESS = ("127.0.0.1", 1)
@@ -39,6 +39,9 @@ def answer() -> Iterator[Callable[..., list[bytes]]]:
     opened: list[socket.socket] = []
 
     def serve(application: Any, request: bytes = GET, body_max: int = 1000) -> list[bytes]:
+        arrival = Arrival(body_max)
+        pieces = [request[at : at + READ_AT_ONCE] for at in range(0, len(request), READ_AT_ONCE)]
+        assert [arrival.add(piece) for piece in pieces][-1]
         config = Config()
         config.set("keepalive", 0)
         serving = Worker(0, 0, [], SimpleNamespace(wsgi=None), 30, config, Logger(config))
@@ -49,8 +52,6 @@ def answer() -> Iterator[Callable[..., list[bytes]]]:
         line.setblocking(False)
         line.sends = []
         opened.extend((line, theirs))
-        arrival = Arrival(body_max)
-        assert arrival.add(request)
         serving._work(Peer(line, ADDRESS, ADDRESS, arrival))
         serving.tmp.close()
         serving.method_queue.close()
@@ -159,7 +160,7 @@ def test_body_in_chunks_reaches_the_application_with_its_length(answer: Any, chu
 
 
 def test_chunks_over_the_limit_reach_the_application_as_too_long(answer: Any) -> None:
-    body = b"40000\r\n" + b"x" * 0x40000 + b"\r\n"
+    body = b"40000\r\n" + b"x" * 0x40000 + b"\r\n0\r\n\r\n"
     (whole,) = answer(echo, b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
     assert b"\r\nX-Length: 1001\r\n" in whole
 
