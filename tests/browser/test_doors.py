@@ -94,6 +94,7 @@ def test_a_visitor_goes_on_to_other_rooms_and_is_asked_nothing_again(
 
 
 def test_another_name_is_chosen_at_the_door(browser: BrowserContext, service: Service, room: str) -> None:
+    service.say(room, "hello")
     page = tab(browser, service, f"/{room}?user=Vera")
     is_online(page)
     page.get_by_role("link", name="Change").click()
@@ -107,6 +108,7 @@ def test_another_name_is_chosen_at_the_door(browser: BrowserContext, service: Se
 def test_a_name_that_is_taken_meanwhile_leads_to_the_door_and_says_so(
     browser: BrowserContext, service: Service, room: str
 ) -> None:
+    service.say(room, "hello")
     page = tab(browser, service, f"/{room}?user=Ulrike")
     is_online(page)
     service.shell("actions.make_guest('Ulrike')")
@@ -120,6 +122,7 @@ def test_a_name_that_is_taken_meanwhile_leads_to_the_door_and_says_so(
 def test_who_signs_in_is_no_visitor_in_that_tab_any_more(
     browser: BrowserContext, service: Service, party: Party, room: str
 ) -> None:
+    service.say(room, "hello")
     page = tab(browser, service, f"/{room}?user=Vera")
     is_online(page)
     browser.add_cookies([party.cookie("alice")])
@@ -133,6 +136,7 @@ def test_who_signs_in_is_no_visitor_in_that_tab_any_more(
 def test_a_guest_is_asked_before_the_name_is_gone(
     chromium: Browser, service: Service, room: str, scripts: bool
 ) -> None:
+    service.say(room, "hello")
     context = chromium.new_context(java_script_enabled=scripts)
     page = context.new_page()
     page.goto(f"{service.url}/accounts/guest/?next=/{room}")

@@ -69,8 +69,13 @@ def test_many_attempts_at_once_get_no_more_tries_than_one_after_the_other(
 
     with ThreadPoolExecutor(12) as pool:
         answers = list(pool.map(guess, range(24)))
+    # Few hashes are computed at a time: 503 says that a password was not looked at, which is no attempt.
     wrong = 422 if path.startswith("/accounts") else 200
-    assert (answers.count(wrong), answers.count(429)) == (5, 19)
+    assert answers.count(wrong) <= 5
+    assert answers.count(wrong) + answers.count(429) + answers.count(503) == 24
+    while answers.count(wrong) < 5:
+        answers.append(guess(99))
+        assert answers[-1] == wrong, answers
     for either in ("/accounts/sign-in/", "/admin/login/"):
         refused = Browser(service).sign_in(either, account, PASSWORD)
         assert refused.status == 429

@@ -52,11 +52,11 @@ class Answered:
 
     def told(self, room: str) -> tuple[str, dict[str, str | None], bytes]:
         """All of it, without the room's name."""
-        return self.outcome, self.headers, FORM_TOKEN.sub(b"", self.body).replace(room.encode(), b"<room>")
+        return self.outcome, self.headers, ANEW.sub(b"", self.body).replace(room.encode(), b"<room>")
 
 
-# Pages have a token for their forms, another one each time.
-FORM_TOKEN = re.compile(rb'name="csrfmiddlewaretoken" value="\w+"')
+# What pages have anew each time: a token for their forms, and the service's time.
+ANEW = re.compile(rb'name="csrfmiddlewaretoken" value="\w+"|data-now="[^"]+"')
 
 
 def _plain(value: str | None) -> str | None:

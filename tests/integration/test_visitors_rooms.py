@@ -111,6 +111,7 @@ def test_readers_that_wait_while_a_quiet_room_is_emptied_get_the_next_post(
         assert service.console.run(_AGE, room=room) == 1
         assert service.console.run(_EMPTY) == 1
         assert service.get(f"/rooms/{room}/messages/").json()["messages"] == []
+        reader.wait_for_type("stream-reset", 20)  # what is said before that is in the history it then loads
         service.say(room, "four")
         reader.wait_for(["three", "four"], 20)
     # Nobody resumes over this moment: who comes with a position of before loads the history anew.
