@@ -18,9 +18,9 @@ RESULTS := var/tests
 BESIDE := --dist loadfile --no-loadscope-reorder -n
 
 test: packages node lint  ## everything that gates a change, its own set-up included: 12 minutes on two cores
-	$(VENV) -m pytest $(BESIDE) 3 tests/unit tests/integration --junitxml $(RESULTS)/parts.xml
+	$(VENV) -m pytest $(BESIDE) 4 tests/unit tests/integration --junitxml $(RESULTS)/parts.xml
 	$(VENV) -m pytest tests/scale tests/chaos tests/browser/test_recovery.py --junitxml $(RESULTS)/scale.xml
-	$(VENV) -m pytest -n 2 --dist worksteal tests/browser --ignore tests/browser/test_recovery.py \
+	$(VENV) -m pytest -n 4 --dist worksteal tests/browser --ignore tests/browser/test_recovery.py \
 		--junitxml $(RESULTS)/browser.xml
 	@$(MAKE) --no-print-directory bench QUICK=1 READERS=50
 

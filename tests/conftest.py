@@ -19,6 +19,7 @@ from tests.service import Service, free_port
 # waiting. docs/testing.md has the command that measures them.
 FIRST = ("test_presence", "test_launcher", "test_restarts", "test_revocation", "test_rights", "test_limits")
 KINDS = ("unit", "integration", "browser", "scale", "chaos")
+WHOLE = 8  # a table of so many inputs is tried as a whole
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -41,8 +42,26 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not ALL:
         config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("nightly")])
         items[:] = [item for item in items if not item.get_closest_marker("nightly")]
+        left_out = _left_out(items)
+        config.hook.pytest_deselected(items=list(left_out))
+        items[:] = [item for item in items if item not in left_out]
     turns = {name: turn for turn, name in enumerate(FIRST)}
     items.sort(key=lambda item: turns.get(item.path.stem, len(turns) + item.nodeid.startswith("tests/unit/")))
+
+
+def _left_out(items: list[pytest.Item]) -> set[pytest.Item]:
+    """The inputs that the gate leaves out of tests marked `sampled`: always the same, spread over the table."""
+    tables: dict[str, list[pytest.Item]] = {}
+    for item in sorted(items, key=lambda item: item.nodeid):
+        if item.get_closest_marker("sampled"):
+            tables.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    left_out: set[pytest.Item] = set()
+    for table in tables.values():
+        marker = table[0].get_closest_marker("sampled")
+        assert marker is not None
+        if len(table) > WHOLE:
+            left_out.update(item for number, item in enumerate(table) if number % marker.args[0])
+    return left_out
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -58,7 +58,6 @@ def account(service: Service) -> str:
     return name
 
 
-@pytest.mark.both_databases
 @pytest.mark.parametrize("path", ["/accounts/sign-in/", "/admin/login/"])
 def test_many_attempts_at_once_get_no_more_tries_than_one_after_the_other(
     service: Service, account: str, path: str

@@ -75,6 +75,7 @@ def bot(service: Service, room: str, tmp_path: Path) -> Iterator[Bot]:
     running.kill()
 
 
+@pytest.mark.nightly
 def test_it_answers_100_messages_once_each_while_everything_is_killed(service: Service, bot: Bot) -> None:
     def everything() -> None:
         for name in ("gunicorn", "relay", "pushpin"):

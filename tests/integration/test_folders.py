@@ -23,8 +23,8 @@ pytestmark = pytest.mark.timeout(180)
 # Each sets the first start up from nothing: few with much in them. tests/unit/test_folders.py has many with little.
 NAMES = [
     "chat #1 %s ;ü?mode=memory",
-    pytest.param("ü'\"$HOME`id`&\\漢字 🎉", marks=pytest.mark.nightly),
-    pytest.param("-chat,[1]{2} ?mode=memory", marks=pytest.mark.nightly),
+    "ü'\"$HOME`id`&\\漢字 🎉",
+    "-chat,[1]{2} ?mode=memory",
 ]
 REFUSED = ["chat:1", "chat\n1", "chat\x1b[2J"]
 
@@ -114,6 +114,7 @@ def folder() -> Iterator[Path]:
         yield Path(made)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", NAMES)
 def test_the_service_starts_serves_and_stores_in_its_own_folder(folder: Path, name: str) -> None:
     (folder / name).mkdir()

@@ -146,7 +146,6 @@ def test_an_answer_500_is_tried_again_and_delivery_comes_in_order(den: Den, rece
     assert statuses == [500] * (len(statuses) - 3) + [204] * 3
 
 
-@pytest.mark.both_databases
 def test_a_companion_that_is_replaced_hands_over_at_once(den: Den, receiver: Receiver, service: Service) -> None:
     """A deploy: the new one starts before the old one ends."""
     hook_to(den, receiver.url)
@@ -259,7 +258,6 @@ class TestTimes:
         wait_until(lambda: len(receiver.got) >= 3, 10, "delivery")
         assert receiver.texts() == ["one", "one", "two"]
 
-    @pytest.mark.both_databases
     def test_a_companion_that_is_killed_leaves_nothing_out(
         self, den: Den, receiver: Receiver, service: Service
     ) -> None:

@@ -105,7 +105,6 @@ def history(service: Service, room: str) -> list[str]:
     return [message["text"] for message in reversed(found)]
 
 
-@pytest.mark.both_databases
 def test_of_a_thousand_posts_sixty_a_minute_are_accepted_by_four_workers(service: Service, room: str) -> None:
     offers = Posters(service, room).offer_all(1000)
     check_true(offers, 60, 60)

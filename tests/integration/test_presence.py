@@ -222,6 +222,7 @@ def test_who_loses_the_right_is_gone_at_once_and_the_others_stay(
         assert notices(reader, ann) == []
 
 
+@pytest.mark.nightly
 def test_who_polled_and_a_machine_without_power_are_gone_in_the_end(
     service: Service, room: str, token: Callable[[str], str], holds: Callable[..., Hold]
 ) -> None:
@@ -240,6 +241,7 @@ def test_who_polled_and_a_machine_without_power_are_gone_in_the_end(
         wait_until(lambda: not people(service, room), LEASE + BUSY, "leaving")
 
 
+@pytest.mark.nightly
 def test_no_ghost_after_kill_9_of_the_companion_and_of_one_of_two_proxies(
     service: TwoProxies, room: str, token: Callable[[str], str], holds: Callable[..., Hold]
 ) -> None:

@@ -57,6 +57,7 @@ def test_what_is_held_is_answered_after_gunicorn_came_back(service: Service, roo
         assert [reader.ends for reader in readers] == [0] * 3
 
 
+@pytest.mark.nightly
 def test_kill_9_of_pushpin_costs_a_reconnect_and_no_message(service: Service, room: str) -> None:
     with follow(service, room) as readers:
         service.say(room, "before")

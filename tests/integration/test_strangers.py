@@ -97,7 +97,6 @@ def crowd(service: Service, console: Console, room: str) -> Callable[[int], Crow
     return lambda count: Crowd(service, console, room, count)
 
 
-@pytest.mark.both_databases
 def test_two_hundred_arrive_and_leave_at_once(crowd: Callable[[int], Crowd]) -> None:
     visitors = crowd(VISITORS)
     chance = random.Random(4)
@@ -139,7 +138,6 @@ def test_two_hundred_arrive_and_leave_at_once(crowd: Callable[[int], Crowd]) -> 
     assert visitors.console.run(_ROOMS, suffix=visitors.suffix) == [(VISITORS - waiting) / 2, 0]
 
 
-@pytest.mark.both_databases
 def test_many_posts_while_pairs_end_leave_no_text_behind(crowd: Callable[[int], Crowd]) -> None:
     visitors = crowd(20)
     answers: list[tuple[int, str]] = []

@@ -163,6 +163,7 @@ def test_a_partner_is_told_nothing_of_who_one_is(place: Service) -> None:
     assert said["author"] not in (made["id"], pair["id"], made["ben's id"])
 
 
+@pytest.mark.nightly
 def test_the_same_two_are_others_in_their_next_pair(place: Service) -> None:
     made = place.console.run(
         'result = [[cookie(user), user.public_id] for user in (User.objects.create_user(f"again{n}") for n in (1, 2))]'

@@ -15,7 +15,7 @@ from chat.names import is_storable
 from tests.unit.conftest import OWN_PAGE, grip_headers, sign_in
 from tests.unit.test_websocket import Socket
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.sampled(4), pytest.mark.django_db]
 MAX = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 BAD = {
     "NUL": "\0",

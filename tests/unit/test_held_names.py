@@ -17,7 +17,7 @@ from chat.names import person_key
 from chat.problems import Problem
 from tests.unit.conftest import OWN_PAGE, code, sign_in
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.sampled(4), pytest.mark.django_db]
 URL = "/rooms/den/messages/"
 PASSWORD = "correct horse battery"
 

@@ -14,6 +14,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from server import env
 
+pytestmark = pytest.mark.sampled(4)
+
 ROOT = Path(__file__).resolve().parents[2]
 ENTRYPOINT = ROOT / "pushpin" / "entrypoint.sh"
 KEY = "k" * 31 + "e"

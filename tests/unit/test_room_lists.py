@@ -12,7 +12,7 @@ from chat import actions, roomlists
 from chat.models import Membership, Presence, Restriction, Room, User
 from tests.unit.conftest import HTML, MakeRoom, sign_in
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.sampled(4), pytest.mark.django_db]
 People = dict[str, User]
 FLOOD = 450
 

@@ -14,7 +14,7 @@ from chat.models import Membership, Message, Restriction, Room, User
 from server.env import Rate
 from tests.unit.conftest import HTML, JSON, OWN_PAGE, grip_headers, sign_in
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.sampled(4), pytest.mark.django_db]
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 # What stands for the variables of addresses: small letters, so that capitals are another spelling of the rest only.
 VALUES = {"name": "den", "username": "robo", "message_id": "1", "object_id": "1", "id": "1", "url": ""}

@@ -22,7 +22,7 @@ from server.env import Rate
 from tests.unit.conftest import HTML, JSON, MakeRoom, grip_headers, sign_in
 from tests.unit.test_websocket import Socket, join
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.sampled(3), pytest.mark.django_db]
 NOTE = "There is no room of this name yet"
 People = dict[str, User]
 
