@@ -3,6 +3,9 @@
 VENV := .venv/bin/python
 CODE := chat server tests benchmarks manage.py
 
+# Python keeps what it has compiled, also where the environment says otherwise: the tests start hundreds of processes.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all test-unit test-integration test-browser test-scale chaos bench slowest lint check-compose clean venv venv-dev packages node
 
@@ -20,7 +23,7 @@ BESIDE := --dist loadfile --no-loadscope-reorder -n
 test: packages node lint  ## everything that gates a change, its own set-up included: 12 minutes on two cores
 	$(VENV) -m pytest $(BESIDE) 4 tests/unit tests/integration --junitxml $(RESULTS)/parts.xml
 	$(VENV) -m pytest tests/scale tests/chaos tests/browser/test_recovery.py --junitxml $(RESULTS)/scale.xml
-	$(VENV) -m pytest -n 4 --dist worksteal tests/browser --ignore tests/browser/test_recovery.py \
+	$(VENV) -m pytest -n 2 --dist worksteal tests/browser --ignore tests/browser/test_recovery.py \
 		--junitxml $(RESULTS)/browser.xml
 	@$(MAKE) --no-print-directory bench QUICK=1 READERS=50
 

@@ -19,7 +19,7 @@ from tests.service import Service, free_port
 # waiting. docs/testing.md has the command that measures them.
 FIRST = ("test_presence", "test_launcher", "test_restarts", "test_revocation", "test_rights", "test_limits")
 KINDS = ("unit", "integration", "browser", "scale", "chaos")
-WHOLE = 8  # a table of so many inputs is tried as a whole
+WHOLE = 13  # a table of so many inputs is tried as a whole
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -102,6 +102,7 @@ def test_no_message_of_a_visitor_holds_up_the_page(
     assert slow == {}
 
 
+@pytest.mark.nightly
 def test_a_page_that_begins_with_hostile_messages_opens(
     service: Service, room: str, person: Callable[..., Page]
 ) -> None:
@@ -118,6 +119,7 @@ def test_a_page_that_begins_with_hostile_messages_opens(
     assert work(session) - before < 20 * AT_MOST
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("text", "links"),
     [
@@ -171,6 +173,7 @@ EVENTS = """async (sizes) => {
 }"""
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("sizes", [[1], [2], [3], [5, 1], [1000]])
 def test_events_are_read_the_same_in_pieces_of_any_size(page: Page, sizes: list[int]) -> None:
     lines = [
@@ -189,6 +192,7 @@ def test_events_are_read_the_same_in_pieces_of_any_size(page: Page, sizes: list[
     assert got == [["1", "message", "a\nb"], ["", "x", "ü…"], ["2", "message", "c"], ["", "message", "d"]]
 
 
+@pytest.mark.nightly
 def test_an_event_in_many_pieces_takes_time_by_its_length(page: Page) -> None:
     """As a long message comes over a slow network: a line was looked at anew with each piece."""
     took = [

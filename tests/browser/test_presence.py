@@ -9,6 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from tests.browser.conftest import CHROMIUM, ELSEWHERE, QUIET
+from tests.browser.looks import nightly
 from tests.browser.test_transports import is_online
 from tests.browser.waiting import Requests, wait_for
 from tests.readers import Reader
@@ -70,6 +71,7 @@ def test_three_tabs_that_reload_ten_times_are_one_person_who_enters_once(
     context.close()
 
 
+@pytest.mark.nightly
 @pytest.mark.quick
 def test_a_browser_that_is_killed_is_gone_within_30_s(
     chromium: Browser, service: Service, room: str, ann: Person
@@ -101,6 +103,7 @@ def test_a_visitor_asks_for_nothing(chromium: Browser, service: Service, room: s
     assert not [url for url in asked if "presence" in url]
 
 
+@pytest.mark.nightly
 @pytest.mark.quick
 def test_where_polls_are_asked_for_presence_polls_too(
     chromium: Browser, service: Service, room: str, ann: Person
@@ -141,7 +144,8 @@ def test_who_loses_the_right_asks_no_more(chromium: Browser, service: Service, r
 
 @pytest.mark.quick
 @pytest.mark.parametrize(
-    ("transport", "scheme", "width"), [("sse", "light", 390), ("websocket", "dark", 390), ("long-poll", "dark", 1280)]
+    ("transport", "scheme", "width"),
+    [("sse", "light", 390), nightly("websocket", "dark", 390), nightly("long-poll", "dark", 1280)],
 )
 def test_the_page_says_who_is_here(
     chromium: Browser, service: Service, room: str, ann: Person, transport: str, scheme: str, width: int
@@ -181,6 +185,7 @@ def here(page: Page) -> Locator:
     return page.locator("[data-here] > summary")
 
 
+@pytest.mark.nightly
 def test_a_room_that_was_left_asks_no_more_who_is_here(
     chromium: Browser, service: Service, room: str, ann: Person
 ) -> None:

@@ -161,7 +161,7 @@ def texts(party: Party, room: str) -> list[str]:
     return found.split("|") if found else []
 
 
-@pytest.mark.parametrize("loaded", ["as Bob", "as a visitor"])
+@pytest.mark.parametrize("loaded", ["as Bob", nightly("as a visitor")])
 def test_nothing_is_posted_as_who_signed_in_meanwhile(
     visit: Open, party: Party, garden: str, service: Service, loaded: str
 ) -> None:
@@ -220,6 +220,7 @@ def test_a_server_that_is_away_signs_nobody_out(visit: Open, party: Party, garde
     expect(banner(bob)).to_be_hidden()
 
 
+@pytest.mark.nightly
 def test_side_by_side_and_on_a_phone_it_is_the_same(
     visit: Open, party: Party, garden: str, den: str, service: Service
 ) -> None:

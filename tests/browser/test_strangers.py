@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from tests.browser.conftest import CHROMIUM, QUIET
-from tests.browser.looks import SCHEMES
+from tests.browser.looks import SCHEMES, nightly
 from tests.readers import TRANSPORTS
 from tests.service import Service, wait_until
 
@@ -84,7 +84,7 @@ def partner_of(page: Page) -> str:
     return page.locator("[data-words] bdi").first.inner_text()
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("transport", [TRANSPORTS[0], *map(nightly, TRANSPORTS[1:])])
 def test_two_meet_talk_and_part_and_the_third_who_waits_gets_the_one_left(visit: Visit, transport: str) -> None:
     query = f"?transport={transport}"
     ann = visit(query)
@@ -173,6 +173,7 @@ def test_two_tabs_are_one_visitor(visit: Visit, service: Service) -> None:
     stands(ben, "left")
 
 
+@pytest.mark.nightly
 @pytest.mark.quick
 def test_a_browser_that_is_killed_is_announced_and_the_next_one_comes_by_itself(
     visit: Visit, chromium: Browser, service: Service
@@ -265,6 +266,7 @@ def test_next_block_and_report(visit: Visit, service: Service) -> None:
     stands(cleo, "idle")
 
 
+@pytest.mark.nightly
 def test_whom_one_blocked_is_listed_and_can_be_met_again(visit: Visit) -> None:
     ann, ben = visit(viewport={"width": 390, "height": 800}), visit()
     stands(ann, "paired")

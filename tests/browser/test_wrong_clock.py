@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.looks import nightly
 from tests.browser.people import Party, party
 from tests.browser.test_chat import say, shows
 from tests.browser.test_rooms import by_keys, garden, message
@@ -15,7 +16,7 @@ __all__ = ["garden", "party"]
 pytestmark = pytest.mark.timeout(180)
 
 HOUR, DAY = 3600, 86_400
-SHIFTS = [2 * HOUR, -2 * HOUR, DAY, -DAY, 3652 * DAY, -3652 * DAY]
+SHIFTS = [2 * HOUR, nightly(-2 * HOUR), nightly(DAY), -DAY, nightly(3652 * DAY), nightly(-3652 * DAY)]
 # As an operating system whose clock is so many ms wrong.
 WRONG = """(() => {
   const Right = Date, wrong = () => Right.now() + %d;

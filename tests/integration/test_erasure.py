@@ -78,7 +78,9 @@ def sqlite(pool: Pool) -> Service:
     return pool.get("erasure", "sqlite", Service)
 
 
-@pytest.mark.parametrize("how", list(ENDS))
+@pytest.mark.parametrize(
+    "how", [how if number == 0 else pytest.param(how, marks=pytest.mark.nightly) for number, how in enumerate(ENDS)]
+)
 def test_deleted_texts_are_in_no_file_after_prune(sqlite: Service, how: str) -> None:
     room = f"e{free_port()}"
     written = texts(list(ENDS).index(how))
@@ -110,6 +112,7 @@ def test_a_deleted_room_is_in_no_table(service: Service, room: str) -> None:
     assert service.shell(TABLES.format(mark=mark)).strip() == "[]"
 
 
+@pytest.mark.nightly
 def test_a_companion_overwrites_what_is_deleted_meanwhile(sqlite: Service) -> None:
     """`prune --every` looks more often than it prunes: here as often as it can."""
     code = (
@@ -129,6 +132,7 @@ def test_a_companion_overwrites_what_is_deleted_meanwhile(sqlite: Service) -> No
     assert companion.returncode == 0
 
 
+@pytest.mark.nightly
 def test_writers_wait_only_a_moment_for_it(sqlite: Service) -> None:
     """A reader that stays holds it up, not others: it gives up, and comes again."""
     said = sqlite.shell("""
@@ -152,6 +156,7 @@ with connection.cursor() as cursor:
     assert said.split() == ["False", "True", "True", "20000"]
 
 
+@pytest.mark.nightly
 def test_the_migration_overwrites_what_was_deleted_before() -> None:
     """A database of before: texts that were deleted without secure_delete, rooms with topics, addresses."""
     service = Service("")

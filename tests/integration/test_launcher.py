@@ -73,6 +73,7 @@ def test_a_port_in_use_is_one_clear_line(launched: Launched) -> None:
     assert "Traceback" not in run.stdout + run.stderr
 
 
+@pytest.mark.nightly
 def test_its_end_leaves_no_process_and_a_second_start_keeps_the_messages(launched: Launched, room: str) -> None:
     launched.say(room, "kept")
     launched.interrupt()

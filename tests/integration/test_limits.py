@@ -119,6 +119,7 @@ def test_of_a_thousand_posts_sixty_a_minute_are_accepted_by_four_workers(service
     assert int(workers) == 4
 
 
+@pytest.mark.nightly
 def test_each_token_has_its_own_and_who_waits_as_told_is_accepted_exactly_once(service: Service, room: str) -> None:
     posters = Posters(service, room)
     mine = tokens(service, f"a{room}", f"a{room}", f"b{room}")

@@ -97,6 +97,7 @@ def crowd(service: Service, console: Console, room: str) -> Callable[[int], Crow
     return lambda count: Crowd(service, console, room, count)
 
 
+@pytest.mark.nightly
 def test_two_hundred_arrive_and_leave_at_once(crowd: Callable[[int], Crowd]) -> None:
     visitors = crowd(VISITORS)
     chance = random.Random(4)

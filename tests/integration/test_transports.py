@@ -110,6 +110,7 @@ def test_a_socket_of_three_rooms_comes_back_and_then_goes_on_as_a_stream(service
         assert reader.holes == 0
 
 
+@pytest.mark.nightly
 def test_long_polls_over_1000_messages_posted_as_fast_as_they_are_taken(service: Service, room: str) -> None:
     with Reader(service.url, f"/rooms/{room}/events/", "earliest", transport="long-poll") as reader:
         with ThreadPoolExecutor(4) as pool:

@@ -27,6 +27,8 @@ from chat.problems import Problem
 from server.env import Rate
 from tests.unit.conftest import HTML, JSON, sign_in
 
+pytestmark = pytest.mark.sampled(4)
+
 # Names that one client or another sends as something else, and what is like them.
 REFUSED = [
     *(".", "..", "...", "....", "/", "//", "a/b", "../x", "\\", "a\\b", "..\\", "\\..", "?", "a?b", "#", "a#b", "..#"),
