@@ -37,12 +37,14 @@ LIMITS = (
 
 
 def free_port() -> int:
-    """A TCP port on loopback that nobody listens on, below those that the system gives to outgoing connections: one
-    of them could take it while its owner is restarted."""
+    """A TCP port on loopback that nobody listens on, given to nobody else in this run of tests: what it is for may
+    start seconds later. It is below those that the system gives to outgoing connections: one of them could take it
+    while its owner is restarted."""
     while True:
         port = random.SystemRandom().randrange(20_000, 32_000)
         with socket.socket() as listener:
             try:
+                (prepared.folder() / f"port-{port}").touch(exist_ok=False)
                 listener.bind(("127.0.0.1", port))
             except OSError:
                 continue
