@@ -20,7 +20,7 @@ run: venv  ## set everything up and serve at http://localhost:7999/ (or PORT); C
 RESULTS := var/tests
 BESIDE := --dist loadfile --no-loadscope-reorder -n
 
-test: packages node lint  ## everything that gates a change, its own set-up included: 12 minutes on two cores
+test: packages node lint  ## everything that gates a change, its own set-up included: 15 minutes on two cores
 	$(VENV) -m pytest $(BESIDE) 4 tests/unit tests/integration --junitxml $(RESULTS)/parts.xml
 	$(VENV) -m pytest tests/scale tests/chaos tests/browser/test_recovery.py --junitxml $(RESULTS)/scale.xml
 	$(VENV) -m pytest -n 2 --dist worksteal tests/browser --ignore tests/browser/test_recovery.py \

@@ -21,7 +21,7 @@ from benchmarks.usage import cpu_seconds
 
 @dataclass
 class Options:
-    """Of a run. `quick` makes everything as short as can be: to see that each row runs, not to judge by."""
+    """The size of a run. `quick` makes everything as short as can be: to see that each row runs, not to judge by."""
 
     rounds: int = 3
     readers: int = 1000

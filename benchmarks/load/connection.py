@@ -46,7 +46,7 @@ class Connection:
         self._socket.sendall(data)
 
     def read_until(self, end: bytes) -> bytes:
-        """What comes before `end`, which is read too."""
+        """The bytes before `end`, which is read too."""
         while end not in self._buffer:
             self._receive()
         found, _, self._buffer = self._buffer.partition(end)

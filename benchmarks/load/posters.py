@@ -25,7 +25,7 @@ NUMBERS = itertools.count()  # no name, and so no key of a message, comes twice
 
 @dataclass
 class Result:
-    """What one poster did. Times in seconds."""
+    """The answers and failures of one poster. Times in seconds."""
 
     failed: int = 0
     answers: list[float] = field(default_factory=list)

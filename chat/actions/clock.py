@@ -45,7 +45,7 @@ _PAST: tuple[tuple[type[Model], str], ...] = (
     (User, "date_joined"),
     (User, "left_at"),
 )
-# What lasts from the moment at which it was made, for as long as somebody chose.
+# Rows that last from the moment at which they were made, for as long as somebody chose.
 _LASTING: tuple[tuple[type[Model], str], ...] = ((Restriction, "until"), (Invite, "expires"), (ApiToken, "expires"))
 
 

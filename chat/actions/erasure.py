@@ -1,4 +1,4 @@
-"""What deleting leaves behind: no text and no address in rows that stay, and no old bytes in SQLite's files.
+"""Erasing: deleting leaves no text and no address in rows that stay, and no old bytes in SQLite's files.
 
 Rows stay where something counts on them: the frame of a message, the name of a room. The audit has no texts of people.
 """
