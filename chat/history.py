@@ -11,7 +11,7 @@ from chat.requester import Person
 PAGE = 50
 PAGE_MAX = 100
 PAGE_BYTES = 250_000  # of messages in one answer, as they are on the wire
-# Of messages on a page: with its HTML around it a message takes some times as much.
+# The bound of messages on a page: with its HTML around it a message takes some times as much.
 HTML_BYTES = 100_000
 
 

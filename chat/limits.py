@@ -37,7 +37,7 @@ def of_post(request: HttpRequest, person: Person) -> list[Limit]:
 
 
 def of_room(request: HttpRequest) -> list[Limit]:
-    """What a new room counts under, made by a post or by a form."""
+    """The limit under which a new room counts, made by a post or by a form."""
     return _on(("make a room from", requester.network_of(request), settings.ADDRESS_ROOM_LIMIT))
 
 

@@ -17,7 +17,7 @@ RESERVED_ROOM_NAMES = frozenset(
 )
 # Private, direct and stranger rooms have random names under this prefix, so that a name tells nothing.
 HIDDEN_ROOM_PREFIX = "x-"
-# What every client sends as it is between two slashes of an address: see is_segment.
+# Characters that every client sends as they are between two slashes of an address: see is_segment.
 _SEGMENT = re.compile(r"[\w.~@+-]+\Z")
 PERSON_NAME_MAX = 64
 PERSON_KEY_MAX = 4 * PERSON_NAME_MAX

@@ -71,7 +71,7 @@ def lift(person: Person, room: Room, restriction_id: int) -> None:
 
 
 def _told(address: str) -> str:
-    """What the audit says of an address: it outlives the mute or ban, which alone knows the address itself."""
+    """The audit's word for an address: the entry outlives the mute or ban, which alone knows the address itself."""
     return "an address" if address else ""
 
 

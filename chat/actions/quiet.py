@@ -30,7 +30,7 @@ def empty_quiet_rooms(before: datetime) -> int:
 
 
 def _quiet(before: datetime) -> RoomQuerySet:
-    """What staff archived is kept on purpose."""
+    """Quiet rooms. A room that staff archived is kept on purpose."""
     rooms = Room.objects.live().filter(kind=Room.Kind.ROOM, listed=False, archived_at=None)
     silent = Q(last_event_at__lt=before) | Q(last_event_at=None, created__lt=before)
     return rooms.filter(silent, ~Exists(Membership.objects.filter(room=OuterRef("pk"))))

@@ -1,4 +1,4 @@
-"""What was deleted before this keeps no address, no topic and no old bytes."""
+"""Things deleted before this migration keep no address, no topic and no old bytes."""
 
 from django.apps.registry import Apps
 from django.db import migrations

@@ -53,7 +53,7 @@ def room_context(person: Person, page: Page) -> dict[str, Any]:
 
 
 def of_no_room(person: Person, room: Room) -> dict[str, Any]:
-    """What a page says of a name that no room has yet, mistyped perhaps, and whether its reader may make the room.
+    """The words of a page for a name that no room has yet, mistyped perhaps, and whether its reader may make the room.
     Nothing for a room that is there."""
     if room.pk or room.name_key == actions.DEFAULT_ROOM:
         return {}
