@@ -7,7 +7,8 @@ CODE := chat server tests benchmarks manage.py
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-unit test-integration test-browser test-scale chaos bench slowest lint check-compose clean venv venv-dev packages node
+.PHONY: help run test test-all test-unit test-integration test-browser test-scale chaos bench slowest lint check-compose clean
+.PHONY: venv venv-dev venv-bench packages node gate-unit gate-integration gate-scale gate-browser
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -17,15 +18,30 @@ run: venv  ## set everything up and serve at http://localhost:7999/ (or PORT); C
 
 # Tests of files beside each other: most of their time is waiting. One process takes a file at a time, so that tests
 # which need a service of their own share it; tests/conftest.py lets the longest files begin.
-RESULTS := var/tests
 BESIDE := --dist loadfile --no-loadscope-reorder -n
+RESULTS := var/tests
+# Two targets at once. What each of them says comes as a whole when it ends.
+BOTH := --no-print-directory --jobs 2 --output-sync=target
 
-test: packages node lint  ## everything that gates a change, its own set-up included: 15 minutes on two cores
-	$(VENV) -m pytest $(BESIDE) 4 tests/unit tests/integration --junitxml $(RESULTS)/parts.xml
+test: packages node venv-dev  ## everything that gates a change, its own set-up included: 12 minutes on two cores
+	@$(MAKE) $(BOTH) lint venv-bench
+	@$(MAKE) $(BOTH) gate-integration gate-unit
+	@$(MAKE) --no-print-directory gate-scale
+	@$(MAKE) --no-print-directory gate-browser
+	@$(MAKE) --no-print-directory bench QUICK=1 READERS=50
+
+gate-unit:
+	$(VENV) -m pytest tests/unit --junitxml $(RESULTS)/unit.xml
+
+gate-integration:
+	$(VENV) -m pytest $(BESIDE) 3 tests/integration --junitxml $(RESULTS)/integration.xml
+
+gate-scale:
 	$(VENV) -m pytest tests/scale tests/chaos tests/browser/test_recovery.py --junitxml $(RESULTS)/scale.xml
+
+gate-browser:
 	$(VENV) -m pytest -n 2 --dist worksteal tests/browser --ignore tests/browser/test_recovery.py \
 		--junitxml $(RESULTS)/browser.xml
-	@$(MAKE) --no-print-directory bench QUICK=1 READERS=50
 
 test-all: export TEST_ALL := 1
 test-all: test  ## the same with all that is too long for a gate, for a job at night
@@ -47,8 +63,7 @@ chaos: packages venv-dev  ## the fault run; DURATION (s), SEED, READERS, WRITERS
 		$(if $(DURATION),--duration $(DURATION)) $(if $(SEED),--seed $(SEED)) $(if $(READERS),--readers $(READERS)) \
 		$(if $(WRITERS),--writers $(WRITERS)) $(if $(ROOMS),--rooms $(ROOMS)) $(if $(DATABASE),--database $(DATABASE))
 
-bench: packages venv-dev  ## beside raw Pushpin, the tutorial and Channels (ROUNDS=3 READERS=1000 ONLY=row), 30 minutes; QUICK=1 only sees that all rows run
-	@benchmarks/venv
+bench: packages venv-bench  ## beside raw Pushpin, the tutorial and Channels (ROUNDS=3 READERS=1000 ONLY=row), 30 minutes; QUICK=1 only sees that all rows run
 	@$(VENV) -m benchmarks --rounds $(or $(ROUNDS),3) --readers $(or $(READERS),1000) $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
 	@$(if $(QUICK),$(VENV) -m benchmarks.hooks --quick)
 
@@ -73,6 +88,9 @@ venv:
 
 venv-dev:
 	@.ci/venv requirements-dev.txt
+
+venv-bench: venv-dev
+	@benchmarks/venv
 
 packages:
 	@.ci/packages

@@ -29,3 +29,4 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 STATIC_ROOT = BASE / "chat" / "static"  # noqa: F405 - WhiteNoise wants a folder that exists
+WHITENOISE_AUTOREFRESH = True  # looks up what is asked for; else each client of a test lists all files first

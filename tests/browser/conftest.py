@@ -6,9 +6,11 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.receiver import NETWORK
+from tests.scope import ALL
 from tests.service import Service
 
-CHROMIUM = "/usr/bin/chromium"
+# The same engine without windows of its own takes a third of the time of a processor: docs/testing.md.
+CHROMIUM = "/usr/bin/chromium" if ALL else "/usr/bin/chromium-headless-shell"
 SERVICES = ("quick", "present", "usual")
 ELSEWHERE = "chat.test"  # this machine, but not to the browser, which gives less to plain http from elsewhere
 QUIET = [
