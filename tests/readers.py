@@ -7,7 +7,7 @@ import threading
 import urllib.parse
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -69,8 +69,9 @@ class Reader(Follower):
         *,
         transport: str = "sse",
         headers: dict[str, str] | None = None,
+        sync: float = HABITS.sync,
     ) -> None:
-        super().__init__(base, path, token, headers=headers, habits=HABITS)
+        super().__init__(base, path, token, headers=headers, habits=replace(HABITS, sync=sync))
         self.transport = transport
         self.seen: list[Seen] = []
         self.connections = 0

@@ -13,15 +13,15 @@ CHANGES = ("message", "message-edited", "message-deleted")
 
 
 class Trio:
-    """A stream, a long-poll and a socket that follow `path` from a resume token.
+    """A stream, a long-poll and a socket that follow `path` from a resume token; `options` are those of a Reader.
 
     When its block ends without an error, they are compared: by room, each has the same logged events as the others, in
     the same order.
     """
 
-    def __init__(self, base: str, path: str, token: str = "", *, headers: dict[str, str] | None = None) -> None:
+    def __init__(self, base: str, path: str, token: str = "", **options: Any) -> None:
         self.path = path
-        self.readers = [Reader(base, path, token, transport=transport, headers=headers) for transport in TRANSPORTS]
+        self.readers = [Reader(base, path, token, transport=transport, **options) for transport in TRANSPORTS]
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
