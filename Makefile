@@ -8,7 +8,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all test-unit test-integration test-browser test-scale chaos bench slowest lint check-compose clean
-.PHONY: venv venv-dev venv-bench packages node gate-unit gate-integration gate-scale gate-browser
+.PHONY: venv venv-dev venv-bench packages node gate-unit gate-integration gate-scale gate-browser gate-bench
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -27,11 +27,10 @@ test: packages node venv-dev  ## everything that gates a change, its own set-up 
 	@$(MAKE) $(BOTH) lint venv-bench
 	@$(MAKE) $(BOTH) gate-integration gate-unit
 	@$(MAKE) --no-print-directory gate-scale
-	@$(MAKE) --no-print-directory gate-browser
-	@$(MAKE) --no-print-directory bench QUICK=1 READERS=50
+	@$(MAKE) $(BOTH) gate-browser gate-bench
 
 gate-unit:
-	$(VENV) -m pytest tests/unit --junitxml $(RESULTS)/unit.xml
+	$(VENV) -m pytest -n 2 tests/unit --junitxml $(RESULTS)/unit.xml
 
 gate-integration:
 	$(VENV) -m pytest $(BESIDE) 3 tests/integration --junitxml $(RESULTS)/integration.xml
@@ -42,6 +41,9 @@ gate-scale:
 gate-browser:
 	$(VENV) -m pytest -n 2 --dist worksteal tests/browser --ignore tests/browser/test_recovery.py \
 		--junitxml $(RESULTS)/browser.xml
+
+gate-bench:
+	@$(MAKE) --no-print-directory bench QUICK=1 READERS=50
 
 test-all: export TEST_ALL := 1
 test-all: test  ## the same with all that is too long for a gate, for a job at night

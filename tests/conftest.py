@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests import prepared
-from tests.pool import Pool
+from tests.pool import USUAL, Pool
 from tests.postgres import Postgres
 from tests.readers import TRANSPORTS
 from tests.scope import ALL, DATABASES
@@ -19,6 +19,7 @@ from tests.service import Service, free_port
 # waiting. docs/testing.md has the command that measures them.
 FIRST = ("test_presence", "test_launcher", "test_restarts", "test_revocation", "test_rights", "test_limits")
 KINDS = ("unit", "integration", "browser", "scale", "chaos")
+POOL = pytest.StashKey[Pool]()
 WHOLE = 13  # a table of so many inputs is tried as a whole
 
 
@@ -97,11 +98,19 @@ def new_database(start_postgres: Callable[[], Postgres]) -> Callable[[], str]:
 
 
 @pytest.fixture(scope="session")
-def pool(start_postgres: Callable[[], Postgres]) -> Iterator[Pool]:
+def pool(request: pytest.FixtureRequest, start_postgres: Callable[[], Postgres]) -> Iterator[Pool]:
     """The services of this process."""
-    pool = Pool(start_postgres)
+    pool = request.session.stash[POOL] = Pool(start_postgres)
     yield pool
     pool.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def end_services(request: pytest.FixtureRequest) -> Iterator[None]:
+    """At the end of a file its own services are needed no more."""
+    yield
+    if (running := request.session.stash.get(POOL, None)) is not None:
+        running.end_file()
 
 
 @pytest.fixture
@@ -113,7 +122,7 @@ def database(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def service(pool: Pool, database: str) -> Service:
     """The whole service on real parts, as it comes: each test uses rooms of its own."""
-    return pool.get("usual", database, Service)
+    return pool.get(USUAL, database, Service)
 
 
 @pytest.fixture

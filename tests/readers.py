@@ -122,6 +122,10 @@ class Reader(Follower):
         """The types of all events so far."""
         return [seen.type for seen in list(self.seen)]
 
+    def is_exact(self) -> bool:
+        """Whether each event came in its turn, and once. What a socket asks for by `sync` can come live, too."""
+        return self.holes == 0 and (self.duplicates == 0 or self.transport == "websocket")
+
     def wait_for(self, texts: list[str], seconds: float = 10) -> None:
         """Wait until exactly `texts` have come, in this order."""
         try:

@@ -90,7 +90,7 @@ def test_a_new_title_arrives_at_an_open_stream(service: Service, admin: Admin, r
             assert seen.id == f"room-{room}:2"
         service.say(room, "the stream goes on")
         readers.wait_for(["the stream goes on"])
-        assert [(reader.holes, reader.duplicates) for reader in readers] == [(0, 0)] * 3
+        assert [reader.is_exact() for reader in readers] == [True] * 3
 
 
 def test_a_room_made_private_ends_an_outsiders_stream_within_a_second(

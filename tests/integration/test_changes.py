@@ -80,7 +80,7 @@ def test_old_state_and_events_make_the_fresh_state(service: Service, ask: Ask, r
     with follow(service, room, old.token) as readers:
         count = change_everything(ask, room) if is_live else count
         readers.wait(lambda reader: len([seen for seen in list(reader.seen) if seen.number]) >= count, 15, "all events")
-        assert [(reader.duplicates, reader.holes) for reader in readers] == [(0, 0)] * 3
+        assert [reader.is_exact() for reader in readers] == [True] * 3
     fresh = State(ask, room)
     for reader in readers:
         state = copy.deepcopy(old)

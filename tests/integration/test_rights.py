@@ -221,6 +221,7 @@ def test_the_table(world: World, request_: str, kind: str, expected: dict[str, s
     assert found == expected
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("request_", [request for request, kind, _ in ROWS if kind == "unknown"], ids=slug)
 def test_a_private_room_is_told_from_an_unknown_one_by_nothing(world: World, request_: str) -> None:
     for person in OUTSIDERS:
