@@ -1,5 +1,6 @@
 """What all tests share: how much runs, the databases, the running services, and the count of tests by kind."""
 
+import gc
 import os
 import shutil
 from collections import Counter
@@ -48,6 +49,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in left_out]
     turns = {name: turn for turn, name in enumerate(FIRST)}
     items.sort(key=lambda item: turns.get(item.path.stem, len(turns) + item.nodeid.startswith("tests/unit/")))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What was collected stays to the end: the garbage collector need not look through it again and again."""
+    gc.freeze()
 
 
 def _left_out(items: list[pytest.Item]) -> set[pytest.Item]:

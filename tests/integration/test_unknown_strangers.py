@@ -120,6 +120,7 @@ def test_a_partner_is_told_nothing_of_who_one_is(place: Service) -> None:
         pair = ben.ask("GET", "/strangers/")["pair"]
         room = pair["room"]
         several = ben.follow(f"/events/?channel=room-{own}&channel=room-{room}")
+        ben.read("beginning of the stream of both", several, b"stream-open")  # it has no position: it begins now
         here = ann.follow(f"/rooms/{room}/presence/")
         address = f"ws://127.0.0.1:{place.port}/rooms/{room}/events/"
         with closing(several), closing(here), connect(address, additional_headers=ben.headers) as frames:
