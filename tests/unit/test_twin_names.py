@@ -93,12 +93,12 @@ def test_the_table_has_its_pairs() -> None:
     assert ("ϲ", "c") in PAIRS
 
 
-@pytest.mark.parametrize(("twin", "letter"), PAIRS)
-def test_a_twin_of_an_ascii_letter_has_its_skeleton(twin: str, letter: str) -> None:
-    plain = f"z{letter}z"
-    for name in {f"z{twin}z", clean_person_name(f"z{twin}z")}:
-        assert person_key(plain) in person_keys(name)
-        assert person_key(name) in person_keys(plain)
+def test_a_twin_of_an_ascii_letter_has_its_skeleton() -> None:
+    for twin, letter in PAIRS:
+        plain = f"z{letter}z"
+        for name in {f"z{twin}z", clean_person_name(f"z{twin}z")}:
+            assert person_key(plain) in person_keys(name), (twin, letter)
+            assert person_key(name) in person_keys(plain), (twin, letter)
 
 
 @pytest.mark.django_db
@@ -123,6 +123,7 @@ def test_a_name_that_is_free_is_given(way: Callable[[str], None]) -> None:
     way("zbz")
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.django_db
 @pytest.mark.usefixtures("bobs")
 @pytest.mark.parametrize("way", [way for way in WAYS if way is not visitor])
