@@ -20,14 +20,16 @@ run: venv  ## set everything up and serve at http://localhost:7999/ (or PORT); C
 # which need a service of their own share it; tests/conftest.py lets the longest files begin.
 BESIDE := --dist loadfile --no-loadscope-reorder -n
 RESULTS := var/tests
-# Two targets at once. What each of them says comes as a whole when it ends.
+# Two targets at once. What each of them says comes as a whole when it ends. All share what tests/prepared.py makes.
 BOTH := --no-print-directory --jobs 2 --output-sync=target
 
 test: packages node venv-dev  ## everything that gates a change, its own set-up included: 12 minutes on two cores
 	@$(MAKE) $(BOTH) lint venv-bench
-	@$(MAKE) $(BOTH) gate-integration gate-unit
-	@$(MAKE) --no-print-directory gate-scale
-	@$(MAKE) $(BOTH) gate-browser gate-bench
+	@export CORKBOARD_TESTS_PREPARED="$$(mktemp -d)" && trap 'rm -rf "$$CORKBOARD_TESTS_PREPARED"' EXIT && \
+	chmod 711 "$$CORKBOARD_TESTS_PREPARED" && \
+	$(MAKE) $(BOTH) gate-integration gate-unit && \
+	$(MAKE) $(BOTH) gate-scale && \
+	$(MAKE) $(BOTH) gate-browser gate-bench
 
 gate-unit:
 	$(VENV) -m pytest -n 2 tests/unit --junitxml $(RESULTS)/unit.xml

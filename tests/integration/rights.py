@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Model
 from django.utils import timezone
 
 from chat import actions
@@ -68,12 +69,21 @@ def _make(requests: list[str]) -> dict[str, Any]:
         headers[name] = {"Cookie": f"sessionid={session_of(users[name])}"}
     for name in PEOPLE[:-1]:
         _meet(users[name], users["dora"])
-    cells = {
-        f"{request}|{kind}|{person}": _room(users, kind, number, person)
+    keys = [
+        (request, kind, number, person)
         for number, request in enumerate(requests)
         for kind in kinds_of(request)
         for person in PEOPLE
+    ]
+    rooms = Room.objects.bulk_create(_room(kind, number, person) for _, kind, number, person in keys)
+    rows: dict[type[Model], list[Any]] = {model: [] for model in (Membership, Message, Event, Invite, Restriction)}
+    rows[OutgoingHook] = []
+    cells = {
+        f"{request}|{kind}|{person}": _cell(users, room, person, rows)
+        for room, (request, kind, _, person) in zip(rooms, keys, strict=True)
     }
+    for model, made in rows.items():
+        model._default_manager.bulk_create(made)
     return {"headers": headers, "cells": cells}
 
 
@@ -84,12 +94,11 @@ def _meet(one: User, other: User) -> None:
     actions.leave_strangers(one)
 
 
-def _room(users: dict[str, User], kind: str, number: int, person: str) -> dict[str, Any]:
-    """A room with its members, a message of each author, an invite, a webhook, and a mute."""
-    now = timezone.now()
+def _room(kind: str, number: int, person: str) -> Room:
+    """A room of one cell."""
     hidden = kind in ("private", "direct")
     name = hidden_name() if hidden else f"rights-{kind}-{number}-{person}"
-    room = Room.objects.create(
+    return Room(
         name=name,
         name_key=name,
         title=name,
@@ -97,31 +106,35 @@ def _room(users: dict[str, User], kind: str, number: int, person: str) -> dict[s
         visibility="private" if hidden else kind,
         counter=len(AUTHORS),
     )
-    roles = {"alice": "member", "bob": "member"} if kind == "direct" else {"alice": "owner", "bob": "member"}
-    roles |= {} if kind == "direct" else {"dora": "member"}
-    Membership.objects.bulk_create(Membership(room=room, user=users[who], role=role) for who, role in roles.items())
+
+
+def _cell(users: dict[str, User], room: Room, person: str, rows: dict[type[Model], list[Any]]) -> dict[str, Any]:
+    """What a cell's request needs to know. Into `rows`: the room's members, a message of each author, an invite, a
+    webhook, and a mute."""
+    is_direct = room.kind == "direct"
+    roles = {"alice": "member", "bob": "member"} if is_direct else {"alice": "owner", "bob": "member", "dora": "member"}
+    rows[Membership] += [Membership(room=room, user=users[who], role=role) for who, role in roles.items()]
     ids = {who: eid for eid, who in enumerate(AUTHORS, 1)}
-    Message.objects.bulk_create(
-        Message(room=room, eid=eid, author=users[who], name=who, text=who, poster=f"u:{users[who].pk}")
-        for who, eid in ids.items()
-    )
-    Event.objects.bulk_create(
-        Event(room=room, eid=eid, type="message", data=encode({"id": eid, "text": who})) for who, eid in ids.items()
-    )
+    for who, eid in ids.items():
+        author = users[who]
+        rows[Message].append(Message(room=room, eid=eid, author=author, name=who, text=who, poster=f"u:{author.pk}"))
+        rows[Event].append(Event(room=room, eid=eid, type="message", data=encode({"id": eid, "text": who})))
     secret = secrets.token_urlsafe(24)
     digest = digest_of(secret)
-    if kind != "direct":
-        Invite.objects.create(room=room, digest=digest, created_by=users["alice"], expires=now + timedelta(days=1))
-    Restriction.objects.create(room=room, user=users["dora"], kind="mute")
+    if not is_direct:
+        ends = timezone.now() + timedelta(days=1)
+        rows[Invite].append(Invite(room=room, digest=digest, created_by=users["alice"], expires=ends))
+    rows[Restriction].append(Restriction(room=room, user=users["dora"], kind="mute"))
     fields = {"url": "https://receiver.example/", "secret": "whsec_", "position": room.counter}
-    hook = OutgoingHook.objects.create(room=room, created_by=users["alice"], **fields)
-    other = {"alice": "bob"}.get(person, "alice") if kind == "direct" else "dora"
+    hook = OutgoingHook(room=room, created_by=users["alice"], **fields)
+    rows[OutgoingHook].append(hook)
+    other = {"alice": "bob"}.get(person, "alice") if is_direct else "dora"
     return {
-        "room": name,
+        "room": room.name,
         "me": f"{person}.rights",
         "bot": f"{person}.bot",
         "another": f"{other}.rights",
-        "own": ids.get(person, ids[other if kind == "direct" else "dora"]),
+        "own": ids.get(person, ids[other if is_direct else "dora"]),
         "another's": ids[other],
         "invite": digest[:16],
         "secret": secret,
