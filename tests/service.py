@@ -68,7 +68,8 @@ def signed_headers() -> dict[str, str]:
 
 
 def session_members(session: int) -> list[int]:
-    """The processes of a session: what was started with start_new_session, and all its descendants."""
+    """The processes of a session: what was started with start_new_session, first, and then all its descendants. Killed
+    in this order, a master starts no more of them."""
     members = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -77,7 +78,7 @@ def session_members(session: int) -> list[int]:
             continue
         if int(fields[3]) == session and fields[0] != "Z":
             members.append(int(stat.parent.name))
-    return members
+    return sorted(members, key=lambda pid: pid != session)
 
 
 class Answer:
