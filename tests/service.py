@@ -68,8 +68,7 @@ def signed_headers() -> dict[str, str]:
 
 
 def session_members(session: int) -> list[int]:
-    """The processes of a session: what was started with start_new_session, first, and then all its descendants. Killed
-    in this order, a master starts no more of them."""
+    """The processes of a session: what was started with start_new_session, first, and then all its descendants."""
     members = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -79,6 +78,13 @@ def session_members(session: int) -> list[int]:
         if int(fields[3]) == session and fields[0] != "Z":
             members.append(int(stat.parent.name))
     return sorted(members, key=lambda pid: pid != session)
+
+
+def kill_session(session: int) -> None:
+    """kill -9 of a session. The first process goes first: a master that outlives a worker starts another one."""
+    for pid in session_members(session):
+        with suppress(ProcessLookupError):  # a first process that ends its others, or PDEATHSIG, was quicker
+            os.kill(pid, signal.SIGKILL)
 
 
 class Answer:
@@ -234,9 +240,7 @@ class Service:
                 process.wait(15)
             except subprocess.TimeoutExpired:
                 pass
-        for pid in session_members(process.pid):
-            with suppress(ProcessLookupError):  # the runner ends its parts meanwhile
-                os.kill(pid, signal.SIGKILL)
+        kill_session(process.pid)
         process.wait(15)
 
     def kill(self, name: str) -> None:

@@ -7,7 +7,7 @@ import time
 from benchmarks.bench import Bench
 from benchmarks.load.client import post
 from benchmarks.peers.peer import Peer
-from tests.service import session_members
+from tests.service import kill_session
 
 READERS = 200
 LENGTH = 6.0
@@ -45,8 +45,7 @@ def _restart(bench: Bench, peer: Peer, how: str) -> None:
 
 def _kill(peer: Peer) -> None:
     process = peer.processes.pop(peer.web)
-    for pid in session_members(process.pid):
-        os.kill(pid, signal.SIGKILL)
+    kill_session(process.pid)
     process.wait()
     time.sleep(0.2)  # what a supervisor takes
     peer.start(peer.web)

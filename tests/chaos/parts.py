@@ -16,7 +16,7 @@ from typing import Any, Self
 from tests.chaos import orders
 from tests.chaos.plan import Options
 from tests.postgres import PROGRAMS, TEMPLATE, copy_cluster
-from tests.service import Service, free_port, session_members, wait_until
+from tests.service import Service, free_port, kill_session, session_members, wait_until
 
 CHANCE = 0.05  # of each: a publish is lost, late, doubled
 AGAIN_SECONDS = 0.2  # until the supervisor starts what ended; a second longer each time when it did not live for one
@@ -84,8 +84,7 @@ class Parts(Service):
             elif name == "postgres":
                 self._kill_postgres(process.pid)
         for session in self._sessions:
-            for pid in session_members(session):
-                os.kill(pid, signal.SIGKILL)
+            kill_session(session)
         for process in self.processes.values():
             process.wait(15)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.service import ROOT, Service, free_port, session_members, wait_until
+from tests.service import ROOT, Service, free_port, kill_session, session_members, wait_until
 
 pytestmark = pytest.mark.timeout(180)
 # Each sets the first start up from nothing: few with much in them. tests/unit/test_folders.py has many with little.
@@ -102,9 +102,7 @@ class Copy:
                     os.kill(pid, signal.SIGINT)
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(40)
-        for pid in session_members(self.process.pid):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        kill_session(self.process.pid)
         self.process.wait(10)
 
 

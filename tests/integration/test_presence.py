@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import os
 import socket
 import subprocess
 import threading
@@ -15,7 +14,7 @@ import pytest
 
 from tests.pool import Pool
 from tests.readers import Reader
-from tests.service import ROOT, Service, free_port, session_members, wait_until
+from tests.service import ROOT, Service, free_port, kill_session, wait_until
 
 # By a number that leaves a busy machine the time to start a companion again.
 DIVISOR = 6
@@ -50,8 +49,7 @@ class SecondPushpin:
     def kill(self) -> None:
         """kill -9 of all its processes."""
         if self.process:
-            for pid in session_members(self.process.pid):
-                os.kill(pid, 9)
+            kill_session(self.process.pid)
             self.process.wait(10)
             self.process = None
 
