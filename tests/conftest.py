@@ -52,7 +52,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """What was collected stays to the end: the garbage collector need not look through it again and again."""
+    """Collected tests stay to the end: the garbage collector need not look through them again and again."""
     gc.freeze()
 
 

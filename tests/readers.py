@@ -123,7 +123,7 @@ class Reader(Follower):
         return [seen.type for seen in list(self.seen)]
 
     def is_exact(self) -> bool:
-        """Whether each event came in its turn, and once. What a socket asks for by `sync` can come live, too."""
+        """Whether each event came in its turn, and once. An event that a socket asks for can come live, too."""
         return self.holes == 0 and (self.duplicates == 0 or self.transport == "websocket")
 
     def wait_for(self, texts: list[str], seconds: float = 10) -> None:

@@ -109,8 +109,8 @@ def _room(kind: str, number: int, person: str) -> Room:
 
 
 def _cell(users: dict[str, User], room: Room, person: str, rows: dict[type[Model], list[Any]]) -> dict[str, Any]:
-    """What a cell's request needs to know. Into `rows`: the room's members, a message of each author, an invite, a
-    webhook, and a mute."""
+    """The names and ids that a cell's request needs. Into `rows`: the room's members, a message of each author, an
+    invite, a webhook, and a mute."""
     is_direct = room.kind == "direct"
     roles = {"alice": "member", "bob": "member"} if is_direct else {"alice": "owner", "bob": "member", "dora": "member"}
     rows[Membership] += [Membership(room=room, user=users[who], role=role) for who, role in roles.items()]
