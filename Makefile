@@ -25,8 +25,8 @@ BOTH := --no-print-directory --jobs 2 --output-sync=target
 
 test: packages node venv-dev  ## everything that gates a change, its own set-up included: 12 minutes on two cores
 	@$(MAKE) $(BOTH) lint venv-bench
-	@export CORKBOARD_TESTS_PREPARED="$$(mktemp -d)" && trap 'rm -rf "$$CORKBOARD_TESTS_PREPARED"' EXIT && \
-	chmod 711 "$$CORKBOARD_TESTS_PREPARED" && \
+	@CORKBOARD_TESTS_PREPARED="$$($(VENV) -m tests.prepared)" && export CORKBOARD_TESTS_PREPARED && \
+	trap 'rm -rf "$$CORKBOARD_TESTS_PREPARED"' EXIT && \
 	$(MAKE) $(BOTH) gate-integration gate-unit && \
 	$(MAKE) $(BOTH) gate-scale && \
 	$(MAKE) $(BOTH) gate-browser gate-bench

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from tests.console import Console
-from tests.readers import Reader
+from tests.readers import NO_SYNC, Reader
 from tests.service import Answer, Service
 from tests.trio import Trio
 
@@ -52,11 +52,12 @@ class Den:
     def follow(self, who: str, transport: str, *others: str, headers: dict[str, str] | None = None) -> Reader:
         """A reader of the room from its beginning, with `others` on the same connection."""
         headers = self.bearer(who) if headers is None else headers
-        return Reader(self.service.url, self._path(others), "earliest", transport=transport, headers=headers)
+        path = self._path(others)
+        return Reader(self.service.url, path, "earliest", transport=transport, headers=headers, sync=NO_SYNC)
 
     def follow_by_all(self, who: str, *others: str) -> Trio:
         """The same by every transport at once."""
-        return Trio(self.service.url, self._path(others), "earliest", headers=self.bearer(who))
+        return Trio(self.service.url, self._path(others), "earliest", headers=self.bearer(who), sync=NO_SYNC)
 
     def _path(self, others: tuple[str, ...]) -> str:
         if others:

@@ -9,6 +9,7 @@ import fcntl
 import functools
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -72,3 +73,7 @@ def set_up(environment: dict[str, str], more: str = "") -> None:
 
 def _make_files(path: Path) -> None:
     set_up({"CORKBOARD_VAR": str(path), "DATABASE_URL": ""}, STATIC)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{make_folder()}\n")

@@ -16,6 +16,7 @@ from tests.client import Event, Follower, Habits
 from tests.service import wait_until
 
 TRANSPORTS = tuple(client.TRANSPORTS)
+NO_SYNC = 60.0  # longer than a test: after its first sync a socket has what comes by itself, and that once
 BACK_SECONDS = 0.1  # until it comes back: a test waits for it
 # As plain as can be, so that what the service does is seen and not what a client repairs. Its sockets look more often
 # whether they missed something than those of a large service should.
@@ -123,8 +124,8 @@ class Reader(Follower):
         return [seen.type for seen in list(self.seen)]
 
     def is_exact(self) -> bool:
-        """Whether each event came in its turn, and once. An event that a socket asks for can come live, too."""
-        return self.holes == 0 and (self.duplicates == 0 or self.transport == "websocket")
+        """Whether each event came in its turn, and once. A socket needs NO_SYNC: a sync can bring what comes live."""
+        return self.holes == 0 and self.duplicates == 0
 
     def wait_for(self, texts: list[str], seconds: float = 10) -> None:
         """Wait until exactly `texts` have come, in this order."""
@@ -159,8 +160,13 @@ class Reader(Follower):
             self._opened.set()
 
     def opened(self, transport: str) -> None:
-        """Count it."""
+        """Count it. A socket is asked to wait: an event of before its first sync can come live and by the sync."""
         self.connections += 1
+        if transport != "websocket":
+            self._opened.set()
+
+    def synced(self) -> None:
+        """From now on, what comes to a socket comes by itself."""
         self._opened.set()
 
     def ended(self, why: str) -> None:

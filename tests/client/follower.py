@@ -52,6 +52,9 @@ class Follower:
     def opened(self, transport: str) -> None:
         """A stream or a socket is open, or a poll was answered."""
 
+    def synced(self) -> None:
+        """A socket has all that it asked for."""
+
     def ended(self, why: str) -> None:
         """It is followed no more: `why` is "" for an end in peace."""
 

@@ -130,7 +130,10 @@ class _Connection:
                 self._waiting = self._due = 0.0  # one sync for all of them
             return
         self._waiting = 0.0
-        self._due = 0.0 if frame["more"] else self._due
+        if frame["more"]:
+            self._due = 0.0
+        else:
+            self._follower.synced()
 
     def _failed(self, frame: dict[str, Any]) -> None:
         """A refusal; a room whose right was taken is followed no more, and the others go on."""

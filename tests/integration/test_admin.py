@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from tests.readers import NO_SYNC
 from tests.service import Answer, Service
 from tests.trio import Trio, follow
 
@@ -82,7 +83,7 @@ def ends_within_a_second(admin: Admin, readers: Trio, **action: str) -> None:
 
 def test_a_new_title_arrives_at_an_open_stream(service: Service, admin: Admin, room: str) -> None:
     service.say(room, "hi")
-    with follow(service, room, service.token(room)) as readers:
+    with follow(service, room, service.token(room), sync=NO_SYNC) as readers:
         answer = admin.save(f"/admin/chat/room/{admin.row('room', room)}/change/", title="The den", topic="Bears")
         assert answer.status == 200, answer.body
         for seen in readers.wait_for_type("room-changed", 3):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.readers import Reader
+from tests.readers import NO_SYNC, Reader
 from tests.service import Answer, Service, wait_until
 from tests.trio import follow
 
@@ -77,7 +77,7 @@ def test_old_state_and_events_make_the_fresh_state(service: Service, ask: Ask, r
         assert ask("POST", f"/rooms/{room}/messages/", text=f"old {number}").status == 201
     old = State(ask, room)
     count = 0 if is_live else change_everything(ask, room)
-    with follow(service, room, old.token) as readers:
+    with follow(service, room, old.token, sync=NO_SYNC) as readers:
         count = change_everything(ask, room) if is_live else count
         readers.wait(lambda reader: len([seen for seen in list(reader.seen) if seen.number]) >= count, 15, "all events")
         assert [reader.is_exact() for reader in readers] == [True] * 3

@@ -6,12 +6,11 @@ from contextlib import ExitStack
 
 import pytest
 
+from tests.readers import NO_SYNC
 from tests.service import Service, session_members
 from tests.trio import follow
 
 pytestmark = pytest.mark.timeout(120)
-# A socket whose frame gunicorn has when it is killed ends with it (docs/how-it-works.md): none is sent meanwhile.
-NO_SYNC = 60.0
 
 
 def post_until_accepted(service: Service, room: str, text: str, key: str) -> None:
@@ -36,6 +35,7 @@ def test_a_graceful_restart_of_gunicorn_drops_no_connection_and_no_post(service:
 
 
 def test_kill_9_of_gunicorn_loses_no_message_and_drops_no_held_connection(service: Service, room: str) -> None:
+    # A socket whose frame gunicorn has when it is killed ends with it (docs/how-it-works.md): none is sent meanwhile.
     with follow(service, room, sync=NO_SYNC) as readers:
         said = [str(number) for number in range(60)]
         for text in said:
