@@ -171,7 +171,7 @@ class Reader(Follower):
         self._opened.set()
 
     def counts(self, what: str) -> None:
-        """Note that a socket asks for what it misses: each worker publishes by itself, so events can swap places."""
+        """Note that a socket asks once more: it came back, misses something, or it is time."""
         self.asked += self._opened.is_set() and what.startswith("syncs")
 
     def ended(self, why: str) -> None:
