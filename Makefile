@@ -28,7 +28,7 @@ test: packages node venv-dev  ## everything that gates a change, its own set-up 
 	@CORKBOARD_TESTS_PREPARED="$$($(VENV) -m tests.prepared)" && export CORKBOARD_TESTS_PREPARED && \
 	trap 'rm -rf "$$CORKBOARD_TESTS_PREPARED"' EXIT && \
 	$(MAKE) $(BOTH) gate-integration gate-unit && \
-	$(MAKE) $(BOTH) gate-scale && \
+	$(MAKE) --no-print-directory gate-scale && \
 	$(MAKE) $(BOTH) gate-browser gate-bench
 
 gate-unit:

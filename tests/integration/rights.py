@@ -5,6 +5,7 @@ import json
 import re
 import secrets
 import sys
+from collections import defaultdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -76,8 +77,7 @@ def _make(requests: list[str]) -> dict[str, Any]:
         for person in PEOPLE
     ]
     rooms = Room.objects.bulk_create(_room(kind, number, person) for _, kind, number, person in keys)
-    rows: dict[type[Model], list[Any]] = {model: [] for model in (Membership, Message, Event, Invite, Restriction)}
-    rows[OutgoingHook] = []
+    rows: dict[type[Model], list[Any]] = defaultdict(list)
     cells = {
         f"{request}|{kind}|{person}": _cell(users, room, person, rows)
         for room, (request, kind, _, person) in zip(rooms, keys, strict=True)

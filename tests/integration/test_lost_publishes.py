@@ -79,8 +79,8 @@ def test_lost_publishes_arrive_in_order_and_once(deaf: Service, room: str) -> No
             deaf.say(room, text)
         readers.wait_for(texts, 8)
         [stream] = [reader for reader in readers if reader.transport == "sse"]
-        last = {"room": room, "id": f"room-{room}:20"}  # behind others, where the posts paused
-        wait_until(lambda: last in [seen.json() for seen in list(stream.seen) if seen.type == "newest"], 8, "it")
+        last = {"room": room, "id": f"room-{room}:20"}  # where the posts paused, others came before it
+        wait_until(lambda: last in [seen.json() for seen in list(stream.seen) if seen.type == "newest"], 8)
         assert [reader.messages() for reader in readers] == [texts] * 3
 
 
