@@ -1,7 +1,7 @@
 # `make` lists what there is. `make run` and `make test` do all of their own set-up.
 
 VENV := .venv/bin/python
-CODE := chat server tests benchmarks manage.py
+CODE := chat server pushpin tests benchmarks manage.py
 
 # Python keeps what it has compiled, also where the environment says otherwise: the tests start hundreds of processes.
 export PYTHONDONTWRITEBYTECODE :=

@@ -78,6 +78,13 @@ for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27
     zurl_out_specs="$zurl_out_specs,ipc://$rundir/pushpin-zurl-in"
 done
 
+# Who answers while Django can't be reached. Its port is its own choice, so nothing else can have it; it ends with
+# Pushpin, and Pushpin with it, so nobody else can take that port while requests are sent there.
+command -v python3 >/dev/null || fail "can't find python3: it answers while Django can't be reached"
+rm -f "$rundir/away-port"
+( python3 -I "$here/away.py" $$ "$rundir/away-port" || true; kill $$ 2>/dev/null ) </dev/null &
+while [ ! -s "$rundir/away-port" ]; do sleep 0.02; done
+
 # render FILE: a file of this folder with every @NAME@ replaced. The values go through a pipe, not through arguments,
 # which everybody on the machine could read; the key goes as base64, so that no character of it means anything.
 render() {
@@ -92,6 +99,7 @@ ZMQ_PORT=${PUSHPIN_ZMQ_PORT:-5560}
 HTTP_PORT=${PUSHPIN_HTTP_PORT:-5561}
 WEB_HOST=${WEB_HOST:-127.0.0.1}
 WEB_PORT=${WEB_PORT:-8000}
+AWAY_PORT=$(cat "$rundir/away-port")
 MAX_CLIENTS=$max_clients
 TRUSTED_PROXIES=${TRUSTED_PROXIES:-0}
 ZURL_OUT_SPECS=$zurl_out_specs

@@ -1,4 +1,5 @@
-"""kill -9 of Pushpin under a thousand readers: all live again within ten seconds, and exact."""
+"""Restarts under many readers: kill -9 of Pushpin has all live again within ten seconds; Django's ends nobody's stream.
+Nobody misses anything."""
 
 import random
 import time
@@ -54,3 +55,21 @@ def test_kill_9_of_pushpin_has_all_live_within_ten_seconds_and_exact(
         assert live <= 10
         assert answers[502] == 0
         assert answers[200] >= READERS
+
+
+def test_a_restart_of_django_leaves_no_stream_silent(service: Service, books: Books, room: str) -> None:
+    """Pushpin follows the link of all of them at once while Django can't be connected to (pushpin/away.py)."""
+    readers = [SwarmReader([room], documented=number % 5 > 0) for number in range(300)]
+    for _ in range(2):
+        books.say(room)
+        with Swarm(service.url, readers) as swarm:
+            swarm.wait_live()
+            service.stop("gunicorn")
+            time.sleep(6)
+            service.start("gunicorn")
+            service.wait_ready()
+            books.say(room)
+            took = swarm.wait_exact(books.texts, 30)
+            print(f"\nexact {took:.1f} s after Django was back")
+            assert sum(reader.ends for reader in readers) == 0
+        readers = [SwarmReader([room], documented=number % 5 > 0) for number in range(300)]
