@@ -11,6 +11,7 @@ from tests.service import kill_session
 
 READERS = 200
 LENGTH = 6.0
+LATE = 30.0  # seconds without a message until one is lost: Pushpin asks Django again after 1, 2, 4, 8 s
 
 
 def measure(bench: Bench) -> None:
@@ -33,7 +34,9 @@ def _restart(bench: Bench, peer: Peer, how: str) -> None:
     else:
         _kill(peer)
     posted = posting.result()
-    got = bench.swarm.do("wait", seconds=60, quiet=bench.options.seconds(5))  # for what comes late, or twice
+    expected = posted["stored"] * number
+    bench.swarm.do("wait", expected=expected, quiet=bench.options.seconds(LATE))
+    got = bench.swarm.do("wait", seconds=bench.options.seconds(5))  # for what comes twice
     difference = bench.swarm.do("differences", expected=posted["stored"])
     bench.swarm.do("close")
     for figure in ("lost", "doubled") if peer is not bench.channels else ():  # its readers come back without a position
