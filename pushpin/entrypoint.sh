@@ -78,8 +78,8 @@ for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27
     zurl_out_specs="$zurl_out_specs,ipc://$rundir/pushpin-zurl-in"
 done
 
-# Who answers while Django can't be reached. Its port is its own choice, so nothing else can have it; it ends with
-# Pushpin, and Pushpin with it, so nobody else can take that port while requests are sent there.
+# away.py answers while Django can't be reached. It chooses a free port itself, so nothing else can have it; it ends
+# with Pushpin, and Pushpin with it, so nobody else can take that port while requests are sent there.
 command -v python3 >/dev/null || fail "can't find python3: it answers while Django can't be reached"
 rm -f "$rundir/away-port"
 ( python3 -I "$here/away.py" $$ "$rundir/away-port" || true; kill $$ 2>/dev/null ) </dev/null &

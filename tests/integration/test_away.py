@@ -1,4 +1,4 @@
-"""What answers while Django is away (pushpin/away.py): alone, and behind a real Pushpin."""
+"""pushpin/away.py answers while Django is away: here alone, and behind a real Pushpin."""
 
 import os
 import runpy
