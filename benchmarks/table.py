@@ -68,7 +68,7 @@ LINES = (
         )
     ),
     Line("resume-rate", "resumes a second, all at once", 0, (least(0.6, "raw"), least(1, "channels"))),
-    Line("resume-502", "– answered 502", 0, NONE),
+    Line("resume-unreached", "– answered 502 or 503", 0, NONE),
     Line("resume-5xx", "– other 5xx", 0, (most(1, "raw"),)),
     Line("resume-ended", "– streams that ended", 0),
     Line("resume-missing", "– not back", 0, NONE),

@@ -80,6 +80,7 @@ class Reader(Follower):
         self.duplicates = 0
         self.holes = 0
         self.asked = 0  # since a socket had all that it asked for at first
+        self.is_syncing = False  # a socket sent a frame that is not answered yet
         self.refusals: list[str] = []
         self.closes: list[int] = []
         self._opened = threading.Event()
@@ -169,14 +170,18 @@ class Reader(Follower):
     def synced(self) -> None:
         """From now on, what comes to a socket comes by itself, and once."""
         self._opened.set()
+        self.is_syncing = False
 
     def counts(self, what: str) -> None:
         """Note that a socket asks once more: it came back, misses something, or it is time."""
-        self.asked += self._opened.is_set() and what.startswith("syncs")
+        if what.startswith("syncs"):
+            self.asked += self._opened.is_set()
+            self.is_syncing = True
 
     def ended(self, why: str) -> None:
         """Count it."""
         self.ends += 1
+        self.is_syncing = False
 
     def took(self, event: Event) -> None:
         """Keep it."""

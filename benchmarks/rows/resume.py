@@ -31,9 +31,9 @@ def _resume(bench: Bench, peer: Peer) -> None:
     after = bench.swarm.do("wait", seconds=2)
     bench.swarm.do("close")
     refused = {kind: int(count) for kind, count in back["refused"].items()}
-    gateway = refused.pop("502", 0)
+    unreached = refused.pop("502", 0) + refused.pop("503", 0)  # how Pushpin says that it did not reach Django
     bench.results.add("resume-rate", peer.name, number / back["seconds"])
-    bench.results.add("resume-502", peer.name, gateway)
+    bench.results.add("resume-unreached", peer.name, unreached)
     bench.results.add("resume-5xx", peer.name, sum(count for kind, count in refused.items() if kind.startswith("5")))
     bench.results.add("resume-ended", peer.name, back["closed"] + after["closed"] + refused.get("closed", 0))
     bench.results.add("resume-missing", peer.name, number - after["connected"])

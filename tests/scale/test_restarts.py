@@ -53,7 +53,7 @@ def test_kill_9_of_pushpin_has_all_live_within_ten_seconds_and_exact(
         answers = swarm.statuses() - before
         print(f"\n{kind}: {READERS} opened in {opened:.1f} s; after kill -9 all live in {live:.1f} s, {dict(answers)}")
         assert live <= 10
-        assert answers[502] == 0
+        assert answers[502] + answers[503] == 0
         assert answers[200] >= READERS
 
 
@@ -64,6 +64,9 @@ def test_a_restart_of_django_leaves_no_stream_silent(service: Service, books: Bo
         books.say(room)
         with Swarm(service.url, readers) as swarm:
             swarm.wait_live()
+            time.sleep(0.2)  # until none ends because it just opened: who was sent away comes again (docs/testing.md)
+            swarm.wait_live()
+            ends = swarm.total("ends")
             service.stop("gunicorn")
             time.sleep(6)
             service.start("gunicorn")
@@ -71,4 +74,4 @@ def test_a_restart_of_django_leaves_no_stream_silent(service: Service, books: Bo
             books.say(room)
             took = swarm.wait_exact(books.texts, 30)
             print(f"\nexact {took:.1f} s after Django was back")
-            assert sum(reader.ends for reader in readers) == 0
+            assert swarm.total("ends") == ends

@@ -69,19 +69,20 @@ def storm(swarm: Swarm, books: Books, room: str) -> "Storm":
     for reader in last.values():
         openings = [round(moment - posted, 1) for moment in reader.opened if moment > begin]
         print(f"the last one opened {openings} s after the last post; {describe(reader)}")
-    return Storm(bad_gateways=answers[502], documented=times[True], plain=times[False])
+    return Storm(refused=answers[502] + answers[503], documented=times[True], plain=times[False])
 
 
 @dataclass(frozen=True)
 class Storm:
-    """What a storm did: answers of 502, and how many seconds late the last message came, by kind of client."""
+    """What a storm did: how many were answered 502 or 503, which say that Django was not reached, and how many seconds
+    late the last message came, by kind of client."""
 
-    bad_gateways: int
+    refused: int
     documented: float
     plain: float
 
     def judge(self) -> None:
         """The bounds."""
-        assert self.bad_gateways == 0
+        assert self.refused == 0
         assert self.documented <= 5
         assert self.plain <= 30
