@@ -63,7 +63,7 @@ def wait_until(condition: Callable[[], Any], seconds: float, what: str = "it") -
 
 def signed_headers() -> dict[str, str]:
     """What a proxy adds to a request that it forwards."""
-    signature = jwt.encode({"iss": "pushpin", "exp": int(time.time()) + 600}, SECRETS["GRIP_KEY"], algorithm="HS256")
+    signature = jwt.encode({"iss": "pushpin", "exp": int(time.time()) + 86400}, SECRETS["GRIP_KEY"], algorithm="HS256")
     return {"Grip-Sig": signature, "X-Forwarded-For": "127.0.0.1"}
 
 

@@ -81,7 +81,7 @@ def test_what_was_kept_gives_nothing_more(den: Den, service: Service) -> None:
 
 def test_kept_recovery_links_end_with_the_right(den: Den, service: Service) -> None:
     den.act("for n in range(1, 103): actions.post_message(alice, name, str(n))")
-    signature = jwt.encode({"iss": "pushpin", "exp": int(time.time()) + 600}, "g" * 40, algorithm="HS256")
+    signature = jwt.encode({"iss": "pushpin", "exp": int(time.time()) + 86400}, "g" * 40, algorithm="HS256")
     # What Pushpin itself sees, and its log may show.
     seen = service.request(
         "GET",

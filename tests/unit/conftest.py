@@ -56,8 +56,9 @@ def published(proxy: RecordingProxy, monkeypatch: pytest.MonkeyPatch) -> list[li
 
 
 def grip_headers(**more: str) -> dict[str, str]:
-    """The headers of a request that came through the proxy."""
-    signature = jwt.encode({"iss": "pushpin", "exp": int(time.time()) + 600}, settings.GRIP_KEY, algorithm="HS256")
+    """The headers of a request that came through the proxy. They last for a day: tables of inputs are made before the
+    first test, and the last one can run a quarter of an hour later."""
+    signature = jwt.encode({"iss": "pushpin", "exp": int(time.time()) + 86400}, settings.GRIP_KEY, algorithm="HS256")
     return {"Grip-Sig": signature, **more}
 
 

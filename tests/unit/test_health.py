@@ -14,7 +14,9 @@ pytestmark = pytest.mark.django_db
 
 
 def signed(key: str, **claims: Any) -> dict[str, str]:
-    return {"Grip-Sig": jwt.encode({"iss": "pushpin", "exp": int(time.time()) + 600} | claims, key, algorithm="HS256")}
+    return {
+        "Grip-Sig": jwt.encode({"iss": "pushpin", "exp": int(time.time()) + 86400} | claims, key, algorithm="HS256")
+    }
 
 
 KEY = settings.GRIP_KEY
@@ -28,7 +30,7 @@ BADLY_SIGNED = {
     "no end": {"Grip-Sig": jwt.encode({"iss": "pushpin"}, KEY, algorithm="HS256")},
     "nonsense": {"Grip-Sig": "x.y.z"},
     "nothing": {"Grip-Sig": ""},
-    "no algorithm": {"Grip-Sig": jwt.encode({"iss": "x", "exp": int(time.time()) + 600}, None, algorithm="none")},
+    "no algorithm": {"Grip-Sig": jwt.encode({"iss": "x", "exp": int(time.time()) + 86400}, None, algorithm="none")},
 }
 
 

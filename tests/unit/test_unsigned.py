@@ -39,12 +39,12 @@ BAD = {
     "none": None,
     "empty": "",
     "garbage": "x.y.z",
-    "another key": jwt.encode({"iss": "pushpin", "exp": int(time.time()) + 600}, "x" * 40, algorithm="HS256"),
+    "another key": jwt.encode({"iss": "pushpin", "exp": int(time.time()) + 86400}, "x" * 40, algorithm="HS256"),
     "expired": jwt.encode(
         {"iss": "pushpin", "exp": 1}, "a grip key that only the tests know, and long enough", "HS256"
     ),
     "without an end": jwt.encode({"iss": "pushpin"}, "a grip key that only the tests know, and long enough", "HS256"),
-    "without a signature": jwt.encode({"iss": "pushpin", "exp": int(time.time()) + 600}, None, algorithm="none"),
+    "without a signature": jwt.encode({"iss": "pushpin", "exp": int(time.time()) + 86400}, None, algorithm="none"),
 }
 
 
