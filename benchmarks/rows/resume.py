@@ -31,7 +31,7 @@ def _resume(bench: Bench, peer: Peer) -> None:
     after = bench.swarm.do("wait", seconds=2)
     bench.swarm.do("close")
     refused = {kind: int(count) for kind, count in back["refused"].items()}
-    unreached = refused.pop("502", 0) + refused.pop("503", 0)  # how Pushpin says that it did not reach Django
+    unreached = refused.pop("502", 0) + refused.pop("503", 0)  # Pushpin, or away.py, says that Django was not reached
     bench.results.add("resume-rate", peer.name, number / back["seconds"])
     bench.results.add("resume-unreached", peer.name, unreached)
     bench.results.add("resume-5xx", peer.name, sum(count for kind, count in refused.items() if kind.startswith("5")))

@@ -74,8 +74,8 @@ def storm(swarm: Swarm, books: Books, room: str) -> "Storm":
 
 @dataclass(frozen=True)
 class Storm:
-    """What a storm did: how many were answered 502 or 503, which say that Django was not reached, and how many seconds
-    late the last message came, by kind of client."""
+    """How many readers were refused with 502 or 503, which say that Django was not reached, and how many seconds late
+    the last message came, by kind of client."""
 
     refused: int
     documented: float
