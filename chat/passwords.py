@@ -2,12 +2,18 @@
 
 A hash takes half a second of a core on purpose. Everybody may ask for one, by signing in, and while the threads of a
 process compute hashes nobody else is served. So a quarter of the threads compute, as many wait, not for long, and the
-rest is refused. It stands where the hash is made: what makes one, now or later, goes through here.
+rest is refused. What computes steps back behind the threads that serve.
+
+It stands where the hash is made: what makes one, now or later, goes through here. What counts or writes before its hash
+takes the turn before that: who is refused has cost nothing.
 """
 
+import os
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 
 from django.conf import settings
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
@@ -17,6 +23,9 @@ from chat.problems import Problem
 
 WAIT = 2.0  # seconds for a turn
 AGAIN = 5  # seconds until another try is worth it
+# Of a core for which both are ready, such a thread gets a third of what another thread gets (sched(7)); much less would
+# keep everybody from signing in on a machine that has other work too.
+NICE = 5
 
 
 class Turns:
@@ -26,22 +35,24 @@ class Turns:
         self._most = most
         self._working = self._waiting = 0
         self._changed = threading.Condition()
-
-    def check(self) -> None:
-        """Raise Problem SERVICE_UNAVAILABLE when as many wait as may: before work that is in vain without a turn."""
-        if self._waiting >= self._most:
-            raise _too_many()
+        self._mine = threading.local()
 
     @contextmanager
     def turn(self, wait: float) -> Iterator[None]:
-        """Wait at most so many seconds for a turn, and have it. Raises Problem SERVICE_UNAVAILABLE."""
+        """Wait at most so many seconds for a turn, and have it. A turn within a turn is the same one. Raises Problem
+        SERVICE_UNAVAILABLE."""
+        if getattr(self._mine, "is_taken", False):
+            yield
+            return
         with self._changed:
             if self._working >= self._most and not self._wait(wait):
                 raise _too_many()
             self._working += 1
+        self._mine.is_taken = True
         try:
             yield
         finally:
+            self._mine.is_taken = False
             with self._changed:
                 self._working -= 1
                 self._changed.notify()
@@ -64,11 +75,25 @@ def _too_many() -> Problem:
 TURNS = Turns(settings.HASHES_AT_ONCE)
 
 
+def _step_back() -> None:
+    if sys.platform == "linux":  # where it holds for a thread, and not for the whole process
+        os.nice(NICE)
+
+
+# Threads of their own: a priority that was lowered can be raised by root only.
+_THREADS = ThreadPoolExecutor(settings.HASHES_AT_ONCE, "hashes", _step_back)
+
+
+def turn() -> AbstractContextManager[None]:
+    """A turn to compute a hash. Raises Problem SERVICE_UNAVAILABLE when it is entered."""
+    # Whoever holds rows, or SQLite's one lock, keeps others waiting who sign in nowhere.
+    return TURNS.turn(0 if connection.in_atomic_block else WAIT)
+
+
 class Hasher(PBKDF2PasswordHasher):
     """Django's hasher, and its hashes, in turns. To verify a password is to hash it again, and goes the same way."""
 
     def encode(self, password: str, salt: str, iterations: int | None = None) -> str:
         """The hash. Raises Problem SERVICE_UNAVAILABLE."""
-        # Whoever holds rows, or SQLite's one lock, keeps others waiting who sign in nowhere.
-        with TURNS.turn(0 if connection.in_atomic_block else WAIT):
-            return str(super().encode(password, salt, iterations))
+        with turn():
+            return _THREADS.submit(super().encode, password, salt, iterations).result()

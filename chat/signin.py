@@ -4,8 +4,7 @@ Also what is noted of programs: that a token was used.
 """
 
 import secrets
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -16,10 +15,9 @@ from django.contrib.auth.backends import ModelBackend
 from django.core import signing
 from django.http import HttpRequest, HttpResponse
 
-from chat import actions
+from chat import actions, passwords
 from chat.actions.limits import Limit, attempt, forget, give_back, slow_down
 from chat.models import User
-from chat.passwords import TURNS
 from chat.problems import Problem
 from chat.requester import network_of
 from chat.sessions import age_of
@@ -49,13 +47,14 @@ class SignIn(ModelBackend):
     def authenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any
     ) -> User | None:
-        """The account, None when name or password is wrong. Raises Problem TOO_MANY_ATTEMPTS, which passes through
-        django.contrib.auth.authenticate and every view on it, and is answered by chat.middleware."""
+        """The account, None when name or password is wrong. Raises Problem TOO_MANY_ATTEMPTS and SERVICE_UNAVAILABLE.
+
+        They pass through django.contrib.auth.authenticate and every view on it: chat.middleware answers them.
+        """
         if request is None or username is None or password is None:
             return super().authenticate(request, username, password, **kwargs)
-        TURNS.check()
-        limits = _attempt(request, User.normalize_username(username).casefold())
-        with _given_back(limits):
+        with passwords.turn():
+            limits = _attempt(request, User.normalize_username(username).casefold())
             user = super().authenticate(request, username, password, **kwargs)
         if user is not None:
             forget(limits[0])
@@ -87,16 +86,6 @@ def _attempt(request: HttpRequest, name: str) -> list[Limit]:
     return [here, everybody_here, anywhere]
 
 
-@contextmanager
-def _given_back(limits: list[Limit]) -> Iterator[None]:
-    """A password that nobody had the time to look at (chat.passwords) was no attempt."""
-    try:
-        yield
-    except Problem:
-        give_back(limits)
-        raise
-
-
 def limit_new(request: HttpRequest, what: str) -> None:
     """Count an attempt to make an account or a guest. Raises Problem TOO_MANY_ATTEMPTS."""
     if settings.ADDRESS_SIGN_UP_LIMIT.most:
@@ -115,11 +104,10 @@ def begin_guest(request: HttpRequest, user: User) -> None:
 
 
 def is_own_password(user: User, password: str) -> bool:
-    """Whether it is the password of who is signed in. Raises Problem TOO_MANY_ATTEMPTS."""
-    TURNS.check()
+    """Whether it is the password of who is signed in. Raises Problem TOO_MANY_ATTEMPTS and SERVICE_UNAVAILABLE."""
     limit = Limit("own password", str(user.pk), PER_NAME, SECONDS)
-    attempt([limit])
-    with _given_back([limit]):
+    with passwords.turn():
+        attempt([limit])
         is_right = user.check_password(password)
     if not is_right:
         return False
