@@ -36,8 +36,9 @@ REPEAT_AFTER = pause(2)  # gives the publish of the request its time
 REPEAT_UNTIL = pause(45)  # Pushpin knows an id for 60 s
 # A transaction is seen when it commits, with the date it began: so far back the relay looks for late ones.
 LATE = timedelta(seconds=8)
-# After a room's last event: soon, then for who lost the notice itself, or read slowly and has only now caught up.
-NOTICE_AFTER = tuple(pause(usual) for usual in (2.5, 12, 30, 60))
+# After a room's last event: soon, again for who lost the notice itself, then for who read slowly and has only now
+# caught up.
+NOTICE_AFTER = tuple(pause(usual) for usual in (2.5, 3.5, 12, 30, 60))
 CLOSE_EVERY = pause(1)
 # An answer that was made under old rights is held within this time: gunicorn gives up a request after half of it.
 CLOSE_FOR = pause(60)

@@ -32,6 +32,9 @@ FRAME_MAX = 16_384  # bytes of a client's frame; from 32,767 on Pushpin passes n
 ID_MAX = 64  # characters of a command's id
 BATCH = 500  # events in one answer to sync
 BATCH_BYTES = 500_000  # of them: an answer of 1,000,000 is the most that Pushpin takes
+# Half of Pushpin's client_buffer_size. While more than fits that waits for a client, Pushpin drops what is published to
+# its socket (wsproxysession.cpp: "if queue == false, drop if we can't send right now").
+BUFFERED_BYTES = 4_096
 KEEP_ALIVE_SECONDS = whole_seconds(20)
 CLOSE_SIGNED_OUT = 4401
 JOINED = "rooms"  # Meta: what the socket has joined, as channel names
@@ -160,7 +163,8 @@ class Socket:
     def _sync(self, command: dict[str, Any]) -> dict[str, Any]:
         """{"command": "sync", "last-event-id"}: the events after these positions, then the reply.
 
-        `more` asks for another sync: the batch was full, or a room is followed only from this answer on.
+        `more` asks for another sync: the batch was full, or so large that Pushpin dropped what was published while the
+        client took it, or a room is followed only from this answer on.
         """
         text = _text(command, "last-event-id")
         try:
@@ -178,10 +182,13 @@ class Socket:
         has_moved = self._follow_again(rooms)
         rooms, found, has_more = feeds.read(rooms, BATCH, BATCH_BYTES)
         self._send_reset(rooms)
+        size = 0
         for event in found:
             rooms, event_id = feeds.step(rooms, event, several=False)
-            self._context.send(eventlog.encode_event(event_id, event))
-        return {"last-event-id": feeds.full_token(rooms), "more": has_moved or has_more}
+            frame = eventlog.encode_event(event_id, event)
+            self._context.send(frame)
+            size += len(frame.encode())
+        return {"last-event-id": feeds.full_token(rooms), "more": has_moved or has_more or size > BUFFERED_BYTES}
 
     def _follow_again(self, rooms: list[Feed]) -> bool:
         """Move the socket to the channels that rooms have now, and say whether any were others.

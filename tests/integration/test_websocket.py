@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -67,6 +68,29 @@ def test_rooms_are_joined_and_left_on_one_socket(service: Service, socket: Clien
     assert refused["code"] == "ROOM_ACCESS_DENIED"
     assert ask(socket, command="send", id="y", room=f"{room}.b", text="hi", **{"from": "ann"})["created"]
     assert service.get(f"/rooms/{room}.b/messages/").json()["messages"][0]["text"] == "hi"
+
+
+def test_what_is_posted_while_a_client_takes_a_large_answer_reaches_it(service: Service, room: str) -> None:
+    """Pushpin drops one in fourteen of these; the `more` of a large answer has the client ask for them."""
+    old, new = f"{room}.old", f"{room}.new"
+    for _ in range(12):
+        service.say(old, "x" * 3000)
+    service.say(new, "first")
+    path = f"/events/?channel=room-{old}&channel=room-{new}"
+    with connect(address(service, path), proxy=None, max_size=None) as socket, ThreadPoolExecutor(1) as poster:
+        for done in range(1, 51, 5):
+            posts = poster.submit(lambda: [service.say(new, "live") for _ in range(5)])
+            got, token, more, waits = set(), f"room-{new}:{done},room-{old}:0", True, False
+            while more or waits or not posts.done() or len(got) < 5:
+                if more:
+                    socket.send(json.dumps({"command": "sync", "id": "s", "last-event-id": token}))
+                    more, waits = False, True
+                frame = json.loads(socket.recv(timeout=5))  # TimeoutError: one did not come
+                if frame["type"] == "reply":
+                    token, more, waits = frame["last-event-id"], frame["more"], False
+                elif frame["type"] == "message" and frame["data"]["room"] == new:
+                    got.add(frame["data"]["id"])
+            assert got == set(posts.result())
 
 
 @pytest.mark.parametrize(

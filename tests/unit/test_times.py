@@ -26,7 +26,7 @@ DOCUMENTED: dict[str, tuple[Any, Any]] = {
     "word of a proxy": (pushpin_stats.TTL, 60),
     "repeat after": (relay.REPEAT_AFTER, timedelta(seconds=2)),
     "repeat until": (relay.REPEAT_UNTIL, timedelta(seconds=45)),
-    "notices": (relay.NOTICE_AFTER, tuple(timedelta(seconds=seconds) for seconds in (2.5, 12, 30, 60))),
+    "notices": (relay.NOTICE_AFTER, tuple(timedelta(seconds=seconds) for seconds in (2.5, 3.5, 12, 30, 60))),
     "closings": (relay.CLOSE_EVERY, timedelta(seconds=1)),
     "closings of a proxy that took them": (relay.CLOSE_FOR, timedelta(minutes=1)),
     "closings of a proxy that was away": (relay.CLOSE_WITHIN, timedelta(minutes=10)),

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import AnonymousUser
 from django.db import OperationalError
 from django.test import Client
 from gripcontrol import WebSocketEvent, decode_websocket_events, encode_websocket_events
@@ -195,6 +196,16 @@ class TestCommands:
             seen += [event["id"] for event in events]
             token, more = reply["last-event-id"], reply["more"]
         assert seen == [f"room-den:{n}" for n in range(1, 10)]
+
+    @pytest.mark.parametrize(("text", "more"), [("x" * 500, False), ("x" * 5000, True), ("\u00e4" * 2500, True)])
+    def test_a_large_answer_asks_for_another_sync(
+        self, socket: Socket, make_room: Any, text: str, *, more: bool
+    ) -> None:
+        make_room()
+        actions.post_message(AnonymousUser(), "den", text, name="ann")
+        socket.send(join("den"))
+        assert socket.send(sync("room-den:0"))[-1]["more"] == more
+        assert not socket.send(sync("room-den:1"))[-1]["more"]
 
     def test_sync_from_a_position_that_is_not_retained_is_a_reset(self, socket: Socket, make_room: Any) -> None:
         log(make_room(), 3)
