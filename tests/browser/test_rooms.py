@@ -150,6 +150,38 @@ def test_a_refused_edit_is_said_in_words_and_the_text_stays(visit: Open, party: 
     expect(row.locator(".text")).to_have_text("my words")
 
 
+@pytest.mark.parametrize(
+    ("author", "method", "choices", "seen"),
+    [
+        ("alice", "PATCH", ["Edit"], "words too"),
+        ("bob", "DELETE", ["Delete", "Delete"], "This message was deleted."),
+        ("bob", "POST", ["Mute…", "1 hour"], "Muted."),
+    ],
+)
+def test_an_answer_that_comes_late_takes_the_focus_from_nobody_who_writes(
+    visit: Open, party: Party, garden: str, author: str, method: str, choices: list[str], seen: str
+) -> None:
+    """Else what is typed next presses a button of the message, and is lost."""
+    page = chat(visit, party, "alice", garden)
+    party.do(f"actions.post_message({author}, name, 'words')", name=garden)
+    expect(message(page, "words")).to_be_visible(timeout=10_000)
+    held: list[Route] = []
+    hold = lambda route: held.append(route) if route.request.method == method else route.continue_()  # noqa: E731
+    page.route(re.compile(r"/(messages/\d+|restrictions)/$"), hold)
+    by_keys(page, message(page, "words"), *choices)
+    if method == "PATCH":
+        page.keyboard.type(" too")
+        page.keyboard.press("Enter")
+    wait_for(page, lambda: held)
+    page.locator("[data-composer] textarea").focus()
+    page.keyboard.type("half a ")
+    held[0].continue_()
+    expect(page.get_by_text(seen)).to_be_visible()
+    page.keyboard.type("word")
+    page.keyboard.press("Enter")
+    expect(message(page, "half a word")).to_be_visible()
+
+
 def test_a_moderator_mutes_and_bans_the_author_of_a_message(visit: Open, party: Party, garden: str) -> None:
     alice, bob = chat(visit, party, "alice", garden), chat(visit, party, "bob", garden)
     say(bob, "too loud")

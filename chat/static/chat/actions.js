@@ -1,6 +1,7 @@
 import { learnFrom, serviceTime } from "./clock.js";
 import { wordsOf } from "./deliver.js";
 import { createEditor } from "./editor.js";
+import { hasFocus } from "./focus.js";
 import { asMe, identity } from "./identity.js";
 import { createKept } from "./kept.js";
 import { dateOf, nameOf, textOf } from "./message.js";
@@ -61,6 +62,7 @@ export function createActions(scroller, { base, me, isModerator, editMinutes, ch
 
   /** The row below the message: words, then buttons; the focus goes to the first. */
   function show(element, words, choices, isRefusal = false) {
+    const isHere = hasFocus(element);
     element.querySelector(".actions")?.remove();
     const row = document.getElementById("actions-template").content.firstElementChild.cloneNode(true);
     const line = row.querySelector("[data-words]");
@@ -78,6 +80,7 @@ export function createActions(scroller, { base, me, isModerator, editMinutes, ch
     element.append(row);
     line.append(...[words].flat()); // after it is on the page, so that it is read out
     buttonOf(element).setAttribute("aria-expanded", "true");
+    if (!isHere) return;
     buttons[0].focus({ preventScroll: true });
     row.scrollIntoView({ block: "nearest" });
   }

@@ -1,4 +1,5 @@
 import { wordsOf } from "./deliver.js";
+import { hasFocus } from "./focus.js";
 import { asMe } from "./identity.js";
 
 const WHEN = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
@@ -42,7 +43,7 @@ export function createBlocks(details) {
     button.disabled = true;
     if (await ask("DELETE", `${id}/`, "Unblocked: you may meet again.")) {
       await load("Unblocked: you may meet again.");
-      (list.querySelector("button") ?? details.querySelector("summary")).focus();
+      if (hasFocus(details)) (list.querySelector("button") ?? details.querySelector("summary")).focus();
     } else button.disabled = false;
   }
 

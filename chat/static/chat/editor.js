@@ -1,3 +1,5 @@
+import { hasFocus } from "./focus.js";
+
 /**
  * Puts a form in the place of a message's text. Enter saves, Escape leaves the text as it was.
  * @param {HTMLElement} element a message
@@ -24,9 +26,10 @@ export function createEditor(element, text, kept, save, focus = true) {
   }
 
   function leave() {
+    const isHere = hasFocus(form);
     kept.text = "";
     closeEditor(element);
-    element.querySelector(".more").focus({ preventScroll: true });
+    if (isHere) element.querySelector(".more").focus({ preventScroll: true });
   }
 
   form.addEventListener("submit", (event) => {
