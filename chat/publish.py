@@ -60,14 +60,17 @@ def event_items(event: Event, name: str, rights: int, key: str, *, is_first: boo
         encode_item(str(RoomChannel(family, event.room_id, rights)), of_family, event.eid)
         for family, of_family in formats.items()
     ]
-    if is_first:
-        items.append(encode_item(channels.waiting(key), [*_ask_again(), _newest_frame(name, event.eid)]))
-    return items
+    return [*items, *wake_items(name, key, event.eid)] if is_first else items
 
 
 def event(event: Event, name: str, rights: int, key: str, *, is_first: bool = False) -> None:
     """Publish an event that was just committed."""
     send(event_items(event, name, rights, key, is_first=is_first))
+
+
+def wake_items(name: str, key: str, eid: int) -> list[bytes]:
+    """For who waits for a room to be made: it is there, with events up to `eid`. They ask again, and find it."""
+    return [encode_item(channels.waiting(key), [*_ask_again(), _newest_frame(name, eid)])]
 
 
 def newest_items(room: Room, eid: int) -> list[bytes]:

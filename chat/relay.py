@@ -54,6 +54,7 @@ class Notice:
 
     eid: int
     times: list[datetime]
+    new_until: datetime | None  # until when it goes to who waits for the room to be made, too
 
 
 class Relay:
@@ -80,8 +81,10 @@ class Relay:
         repeated = 0
         for event in Event.objects.filter(pk__in=unseen).select_related("room").order_by("room_id", "eid"):
             room = event.room
-            self._notices[room.pk] = Notice(event.eid, [event.created + after for after in NOTICE_AFTER])
             is_first = event.eid == room.pruned_through + 1 and room.visibility == Room.Visibility.OPEN
+            times = [event.created + after for after in NOTICE_AFTER]
+            before = self._notices.get(room.pk, Notice(0, [], None))
+            self._notices[room.pk] = Notice(event.eid, times, times[-1] if is_first else before.new_until)
             items = publish.event_items(event, room.name, room.rights, room.name_key, is_first=is_first)
             if not self._proxy.deliver(items):
                 return repeated
@@ -98,8 +101,9 @@ class Relay:
         stored = Q(created__gt=max(self._from, now), created__lte=self._now)
         self._from, self._closed = now - REPEAT_UNTIL, now - CLOSE_EVERY
         self._taken = dict.fromkeys(self._taken, now)
+        times = [now + pause for pause in NOTICE_AFTER]
         self._notices = {
-            pk: Notice(notice.eid, [now + pause for pause in NOTICE_AFTER]) for pk, notice in self._notices.items()
+            pk: Notice(notice.eid, times, notice.new_until and times[-1]) for pk, notice in self._notices.items()
         }
         return stored
 
@@ -125,7 +129,10 @@ class Relay:
         due = [room_id for room_id, notice in self._notices.items() if notice.times[0] <= now]
         for room in Room.objects.filter(pk__in=due) if due else ():
             notice = self._notices[room.pk]
-            if not room.deleted_at and not self._proxy.deliver(publish.newest_items(room, notice.eid)):
+            items = publish.newest_items(room, notice.eid)
+            if notice.new_until and now <= notice.new_until and room.visibility == Room.Visibility.OPEN:
+                items += publish.wake_items(room.name, room.name_key, notice.eid)
+            if not room.deleted_at and not self._proxy.deliver(items):
                 return
             if times := [time for time in notice.times if time > now]:
                 self._notices[room.pk] = replace(notice, times=times)

@@ -1,5 +1,6 @@
 """The relay: every event once more, in order, within its time, on each proxy for itself."""
 
+import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -149,6 +150,32 @@ class TestNewest:
         assert notices(proxy)[0] == 'event: newest\ndata: {"room": "Den", "id": "room-Den:1"}\n\n'
         room = Room.objects.get()
         assert [items[0]["channel"] for items in proxy.delivered] == [sealed(f"r{room.pk}.1"), *[f"c{room.pk}.1"] * 5]
+
+    def test_who_waits_for_a_room_is_told_too_in_its_first_minute(self, proxy: RecordingProxy, post: Any) -> None:
+        """Their publish and its repeat may both be lost, and no other event reaches them."""
+        watcher = Relay(proxy, START)
+        told = []
+        post("den", 0)
+        for seconds in (2, 2.5, 3.5, 12, 30, 59.9, 61):
+            if seconds == 12:
+                post("den", 9)  # who was not told of the first event waits on
+            watcher.step(at(seconds))
+            told.append([item for items in proxy.delivered for item in items if item["channel"] == "n.den"])
+            proxy.delivered.clear()
+        assert [len(items) for items in told] == [1, 1, 1, 1, 1, 1, 0]
+        assert json.loads(told[-2][0]["formats"]["ws-message"]["content"])["data"] == publish.newest_data("den", 2)
+        assert told[-2][0]["formats"]["http-stream"] == {"action": "hint"}
+
+    @pytest.mark.parametrize("change", [{"visibility": "private"}, {"pruned_through": 1}])
+    def test_nobody_is_told_of_a_room_that_is_not_open_or_not_new(
+        self, proxy: RecordingProxy, post: Any, change: dict[str, Any]
+    ) -> None:
+        watcher = Relay(proxy, START)
+        post("den", 0)
+        Room.objects.update(**change)
+        for seconds in (2, 2.5, 3.5):
+            watcher.step(at(seconds))
+        assert "n.den" not in [item["channel"] for items in proxy.delivered for item in items]
 
     def test_a_notice_names_no_event_that_was_not_repeated_yet(self, proxy: RecordingProxy, post: Any) -> None:
         watcher = Relay(proxy, START)
