@@ -85,7 +85,7 @@ _THREADS = ThreadPoolExecutor(settings.HASHES_AT_ONCE, "hashes", _step_back)
 
 
 def turn() -> AbstractContextManager[None]:
-    """A turn to compute a hash. Raises Problem SERVICE_UNAVAILABLE when it is entered."""
+    """A turn to compute a hash. Entering it raises Problem SERVICE_UNAVAILABLE."""
     # Whoever holds rows, or SQLite's one lock, keeps others waiting who sign in nowhere.
     return TURNS.turn(0 if connection.in_atomic_block else WAIT)
 
