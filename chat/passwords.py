@@ -23,8 +23,8 @@ from chat.problems import Problem
 
 WAIT = 2.0  # seconds for a turn
 AGAIN = 5  # seconds until another try is worth it
-# Of a core for which both are ready, such a thread gets a third of what another thread gets (sched(7)); much less would
-# keep everybody from signing in on a machine that has other work too.
+# A thread that computes hashes gets a third of the time that any other thread gets of a core (sched(7)). Much less
+# would keep everybody from signing in on a machine that has other work too.
 NICE = 5
 
 
