@@ -127,6 +127,11 @@ class Courier:
         self._under_way: dict[int, tuple[OutgoingHook, Parcel]] = {}
         self._slow: set[int] = set()  # webhooks whose last attempt was
         self._answers: queue.SimpleQueue[tuple[int, Answer]] = queue.SimpleQueue()
+        self.is_stopped = False
+
+    def stop(self, *_: object) -> None:
+        """End after this look. It handles signals, so it takes no lock: the thread that they interrupt may hold it."""
+        self.is_stopped = True
 
     @property
     def is_idle(self) -> bool:
@@ -194,10 +199,9 @@ class Courier:
         note(hook, self._holder, parcel.kind, parcel.eid, answer)
 
 
-def run(stop: threading.Event) -> None:
-    """Deliver until `stop` is set."""
-    courier = Courier()
-    while not stop.is_set():
+def run(courier: Courier) -> None:
+    """Deliver until the courier is stopped."""
+    while not courier.is_stopped:
         try:
             began = time.monotonic()
             courier.step(timezone.now())
@@ -205,10 +209,10 @@ def run(stop: threading.Event) -> None:
         except (DatabaseError, InterfaceError) as error:
             logger.warning("the database doesn't answer: %s", type(error).__name__)
             close_old_connections()
-            stop.wait(PAUSE)
+            time.sleep(PAUSE)
         except Exception:  # a companion that ends unnoticed would tell nobody anything
             logger.exception("the webhooks stumbled and go on")
-            stop.wait(PAUSE)
+            time.sleep(PAUSE)
     try:
         courier.end()
     except (DatabaseError, InterfaceError) as error:

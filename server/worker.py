@@ -231,8 +231,23 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._body_max = settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0
         self.wsgi = whole_bodies(self.wsgi, self._body_max)
 
+    def handle_quit(self, sig: int, frame: Any) -> None:
+        """End at once, on SIGQUIT and SIGINT.
+
+        A signal comes while the main thread holds any lock, so what handles it takes none. gunicorn's own handler takes
+        the pool's: a worker that was handing it a request would wait for itself without an end, and keep the port.
+        """
+        super(ThreadWorker, self).handle_quit(sig, frame)
+
     def run(self) -> None:
         """Serve until told to end; then finish what has begun, within graceful_timeout."""
+        try:
+            self._serve()
+        finally:  # also when told to end at once: threads may still be at work, and the next master wants the port
+            for listener in self.sockets:
+                listener.close()
+
+    def _serve(self) -> None:
         self.poller.register(self.method_queue.fileno(), EVENT_READ, self.method_queue.run_callbacks)
         while self.alive and self.is_parent_alive():
             self.notify()
@@ -252,8 +267,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self.tpool.shutdown(wait=False)
         self.poller.close()
         self.method_queue.close()
-        for listener in self.sockets:
-            listener.close()
 
     def accept(self, listener: socket.socket) -> None:
         """Take new connections, as many as there are threads for."""

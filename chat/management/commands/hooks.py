@@ -1,7 +1,6 @@
 """manage.py hooks: the companion that delivers outgoing webhooks (see chat.hooks)."""
 
 import signal
-import threading
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -16,8 +15,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Deliver for all webhooks."""
-        stop = threading.Event()
+        courier = hooks.Courier()
         for end in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(end, lambda *_: stop.set())
+            signal.signal(end, courier.stop)
         self.stdout.write("hooks: delivering")
-        hooks.run(stop)
+        hooks.run(courier)
