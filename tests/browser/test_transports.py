@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from tests.browser.looks import nightly
 from tests.browser.test_chat import say, shows, stored
@@ -21,15 +21,20 @@ def is_online(page: Page) -> None:
 
 
 def asked(page: Page) -> list[str]:
-    """The transports by which the page asks for events from now on, as they are used."""
+    """The transports by which the page follows events from now on, as they are used.
+
+    A GET without a position is answered at once. Pages on every transport ask it, when a connection failed.
+    """
     used: list[str] = []
 
-    def note(url: str, kind: str) -> None:
-        if "/events/" in url:
-            used.append("sse" if kind == "eventsource" else "long-poll")
+    def note(request: Request) -> None:
+        if "/events/" in request.url and request.resource_type == "eventsource":
+            used.append("sse")
+        elif "/events/" in request.url and "last-event-id" in request.headers:
+            used.append("long-poll")
 
     page.on("websocket", lambda socket: used.append("websocket"))
-    page.on("request", lambda request: note(request.url, request.resource_type))
+    page.on("request", note)
     return used
 
 
