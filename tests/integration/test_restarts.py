@@ -6,8 +6,9 @@ from contextlib import ExitStack
 
 import pytest
 
+from tests.pool import Pool
 from tests.readers import NO_SYNC
-from tests.service import Service, session_members
+from tests.service import Service, session_members, wait_until
 from tests.trio import follow
 
 pytestmark = pytest.mark.timeout(120)
@@ -19,6 +20,19 @@ def post_until_accepted(service: Service, room: str, text: str, key: str) -> Non
         if service.post(room, text, key=key).status in (200, 201):
             return
         time.sleep(0.05)
+
+
+@pytest.fixture
+def service(pool: Pool, database: str) -> Service:
+    """A service of their own, which tells what Django is asked."""
+    return pool.get("restarted", database, Service, WEB_ACCESS_LOG="1")
+
+
+def is_looked_after(service: Service, room: str) -> bool:
+    """Whether Pushpin has asked a second time what it holds as a poll, as it does once, a good second later. A poll for
+    which it meets nobody then ends."""
+    log = (service.folder / "gunicorn.out").read_text()
+    return any(f"GET /rooms/{room}/events/" in line and "last-id=" in line for line in log.splitlines())
 
 
 def test_a_graceful_restart_of_gunicorn_drops_no_connection_and_no_post(service: Service, room: str) -> None:
@@ -55,7 +69,7 @@ def test_kill_9_of_gunicorn_loses_no_message_and_drops_no_held_connection(servic
 def test_what_is_held_is_answered_after_gunicorn_came_back(service: Service, room: str) -> None:
     service.say(room, "old")
     with follow(service, room, service.token(room), sync=NO_SYNC) as readers:
-        time.sleep(1.5)  # held, and looked after once
+        wait_until(lambda: is_looked_after(service, room), 10, "Pushpin's look after the poll")
         service.kill("gunicorn")
         service.wait_ready()
         service.say(room, "new")
