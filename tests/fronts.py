@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.service import ROOT, free_port, wait_until
+from tests.service import ROOT, free_port, kill_session, wait_until
 
 NGINX = """
 daemon off;
@@ -66,7 +66,12 @@ class Front:
         self._output = (self.folder / "output").open("wb")
         environment = {"HOME": str(self.folder), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
         self._process = subprocess.Popen(
-            self._command, stdout=self._output, stderr=subprocess.STDOUT, cwd=self.folder, env=environment
+            self._command,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+            cwd=self.folder,
+            env=environment,
+            start_new_session=True,
         )
         try:
             wait_until(self._listens, 20, f"{self.kind} on its port")
@@ -78,7 +83,7 @@ class Front:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._process.kill()  # Caddy would wait for the streams that are open
+        kill_session(self._process.pid)  # Caddy would wait for open streams, and nginx's workers outlive their master
         self._process.wait(10)
         self._output.close()
         shutil.rmtree(self.folder, ignore_errors=True)

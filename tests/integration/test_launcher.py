@@ -12,6 +12,7 @@ import sys
 from contextlib import closing
 from functools import partial
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -63,8 +64,8 @@ def _posts(service: Service, room: str, text: str) -> bool:
         return False
 
 
-def test_a_port_in_use_is_one_clear_line(launched: Launched) -> None:
-    environment = {**launched.environment, "CORKBOARD_VAR": f"{launched.folder}-other"}
+def test_a_port_in_use_is_one_clear_line(launched: Launched, tmp_path: Path) -> None:
+    environment = {**launched.environment, "CORKBOARD_VAR": str(tmp_path)}
     run = subprocess.run(
         [sys.executable, "-m", "server.run"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
