@@ -1,4 +1,4 @@
-"""What gunicorn serves in tests/integration/test_signals.py: a worker that is sent a signal at the worst moment."""
+"""A worker that gets a signal at the worst moment, and what it serves, for tests/integration/test_signals.py."""
 
 import os
 import signal

@@ -83,6 +83,7 @@ def test_a_master_killed_while_its_worker_is_handed_a_request_leaves_the_port(
     one = gunicorn(signal.SIGSTOP)  # the master is killed meanwhile; then the worker goes on, and is told so
     wait_until(lambda: one.ask(seconds=0.2) or (tmp_path / "interrupted").exists(), QUICKLY, "the first request")
     workers = _children(one.process.pid)
+    wait_until(lambda: all(_is_stopped(pid) for pid in workers), QUICKLY, "a worker that stands still")
     one.process.kill()
     one.process.wait()
     for pid in workers:
@@ -96,10 +97,14 @@ def test_a_master_killed_while_a_request_is_under_way_leaves_the_port(
     one = gunicorn()
     wait_until(one.ask, QUICKLY, "the first answer")
     one.ask("/slow", seconds=0.5)
-    assert (tmp_path / "slow").exists()
+    wait_until((tmp_path / "slow").exists, QUICKLY, "a request under way")
     one.process.kill()
     wait_until(lambda: not one.has_port(), QUICKLY, "a free port")
 
 
 def _children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _is_stopped(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
